@@ -1,0 +1,1 @@
+"""Makes the model repository that Triton serves, each model checked against its source."""

@@ -1,0 +1,1 @@
+"""Exporters: one module a family of models, each with ``export(context)``."""
