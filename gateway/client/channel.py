@@ -1,0 +1,101 @@
+"""The connection to a gateway: credentials on every call, retries where they are safe."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import grpc
+
+_SERVICE_CONFIG = {
+    # Every call named here may be repeated: reads, and turns, which carry an id.
+    # gRPC repeats a stream only before its first message.
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "frontdesk.gateway.v1.ConversationService"},
+                {"service": "frontdesk.asr.v1.AsrService"},
+                {"service": "frontdesk.text.v1.TextService"},
+                {"service": "frontdesk.tts.v1.TtsService"},
+                {"service": "frontdesk.dialogue.v1.KnowledgeService", "method": "Search"},
+                {"service": "frontdesk.dialogue.v1.KnowledgeService", "method": "ListDocuments"},
+            ],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+}
+
+
+class _CallDetails(NamedTuple):
+    """What gRPC asks an interceptor to hand on."""
+
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _Authorization(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[type-arg]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[type-arg]
+    grpc.StreamUnaryClientInterceptor,  # type: ignore[type-arg]
+    grpc.StreamStreamClientInterceptor,  # type: ignore[type-arg]
+):
+    """Adds the API key to every call, and a deadline to those that have none."""
+
+    def __init__(self, api_key: str, timeout_seconds: float) -> None:
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+        self._timeout_seconds = timeout_seconds
+
+    def _intercept(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
+        timeout = details.timeout if details.timeout is not None else self._timeout_seconds
+        changed = _CallDetails(
+            details.method,
+            timeout,
+            (*(details.metadata or ()), *self._metadata),
+            details.credentials,
+            details.wait_for_ready,
+            details.compression,
+        )
+        return continuation(changed, request)
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return self._intercept(continuation, details, request)
+
+    def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
+        return self._intercept(continuation, details, request)
+
+    def intercept_stream_unary(self, continuation: Any, details: Any, requests: Iterator[Any]) -> Any:
+        return self._intercept(continuation, details, requests)
+
+    def intercept_stream_stream(self, continuation: Any, details: Any, requests: Iterator[Any]) -> Any:
+        return self._intercept(continuation, details, requests)
+
+
+def open_channel(
+    target: str, api_key: str, *, timeout_seconds: float, root_certificates: bytes | None
+) -> tuple[grpc.Channel, grpc.Channel]:
+    """Connect to ``target`` (``host:port``).
+
+    Returns the channel to call through and the one to close. TLS when
+    ``root_certificates`` (PEM) is given, plain text otherwise. ``timeout_seconds``
+    is the deadline of calls that name none.
+    """
+    options = [
+        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.max_send_message_length", -1),  # the server's limit counts, and names itself
+        ("grpc.max_receive_message_length", -1),
+    ]
+    if root_certificates is None:
+        connection = grpc.insecure_channel(target, options)
+    else:
+        connection = grpc.secure_channel(target, grpc.ssl_channel_credentials(root_certificates), options)
+    return grpc.intercept_channel(connection, _Authorization(api_key, timeout_seconds)), connection
