@@ -1,0 +1,111 @@
+"""``frontdesk turn``: one turn of a customer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from frontdesk.dialogue.v1 import dialogue_pb2
+from frontdesk.gateway.v1 import conversation_pb2
+from rich.markup import escape
+
+from gateway.cli.context import CliContext, UsageError
+from gateway.cli.events import event_as_dict
+from gateway.cli.wave_file import save_wave
+from gateway.client import TurnResult, collect_turn
+
+
+def turn(
+    context: typer.Context,
+    text: Annotated[str, typer.Option(help="What the customer typed.")] = "",
+    audio: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="What the customer said: WAV, FLAC, Ogg, MP3."),
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="What the customer showed; repeatable."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="en or zh. Default: detected.")] = "",
+    session: Annotated[str, typer.Option(help="Session to continue. Default: a new one.")] = "",
+    turn_id: Annotated[str, typer.Option(help="Id of the turn; the same again replays it.")] = "",
+    voice: Annotated[str, typer.Option(help="Voice of the answer, see `frontdesk voices`.")] = "",
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Save the answer's speech as WAV.")] = None,
+) -> None:
+    """Take one turn: say, type or show something, and see the answer come."""
+    cli: CliContext = context.obj
+    if not (text or audio or image):
+        raise UsageError("Nothing to send: give at least one of --text, --audio and --image.")
+    answer_audio = conversation_pb2.AnswerAudioConfig()
+    answer_audio.voice.voice = voice
+    events = cli.client.handle_turn(
+        text=text,
+        audio=audio.read_bytes() if audio else None,
+        images=[path.read_bytes() for path in image or ()],
+        language=language,
+        session_id=session,
+        turn_id=turn_id,
+        answer_audio=answer_audio if out else False,
+    )
+    result = collect_turn(show_events(cli, events))
+    saved = 0.0
+    if out and result.audio_format:
+        saved = save_wave(out, result.audio, result.audio_format.sample_rate_hertz)
+    if not cli.json:
+        show_end(cli, result, out, saved)
+
+
+def show_events(
+    cli: CliContext, events: Iterator[conversation_pb2.HandleTurnResponse]
+) -> Iterator[conversation_pb2.HandleTurnResponse]:
+    """Print each event when it comes, and pass it on."""
+    answering = False
+    for event in events:
+        kind = event.WhichOneof("event")
+        if cli.json:
+            cli.print_json(event_as_dict(event))
+        elif kind == "transcript":
+            heard = event.transcript
+            words = escape(heard.text) if heard.text else "[dim](nobody spoke)[/]"
+            cli.console.print(
+                f"[bold]Heard[/]   {words} [dim]{heard.language_code} {heard.confidence:.2f}[/]"
+            )
+        elif kind == "understood" and event.understood.intents:
+            best = event.understood.intents[0]
+            cli.console.print(
+                f"[bold]Intent[/]  {best.intent} {best.probability:.2f} "
+                f"[dim]confidence {event.understood.confidence:.2f}[/]"
+            )
+        elif kind == "answer_text":
+            cli.console.print("" if answering else "[bold]Answer[/]  ", end="")
+            cli.console.print(escape(event.answer_text.delta), end="", soft_wrap=True)
+            answering = True
+        elif kind == "notice":
+            cli.progress_console.print(f"\n[yellow]Note: {escape(event.notice.message)}[/]")
+        yield event
+
+
+def show_end(cli: CliContext, result: TurnResult, out: Path | None, seconds: float) -> None:
+    """Print what is known only at the end: sources, handoff, speech and times."""
+    cli.console.print()
+    for citation in result.citations:
+        cli.console.print(f"[bold]Source[/]  {escape(citation.title)} [dim]{escape(citation.passage_id)}[/]")
+    if result.handoff:
+        reason = (
+            dialogue_pb2.HandoffReason.Name(result.handoff.reason).removeprefix("HANDOFF_REASON_").lower()
+        )
+        cli.console.print(f"[bold]Handoff[/] to a person [dim]({reason.replace('_', ' ')})[/]")
+    if seconds:
+        cli.console.print(f"[bold]Speech[/]  {out} [dim]{seconds:.1f} s[/]")
+    times = [
+        f"first text {result.first_text_seconds * 1000:.0f} ms"
+        if result.first_text_seconds is not None
+        else "",
+        f"first audio {result.first_audio_seconds * 1000:.0f} ms"
+        if result.first_audio_seconds is not None
+        else "",
+        f"done {result.total_seconds * 1000:.0f} ms",
+    ]
+    cli.console.print(
+        f"[dim]{' · '.join(filter(None, times))} · continue with --session {result.session_id}[/]"
+    )
