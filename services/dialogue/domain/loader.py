@@ -1,0 +1,259 @@
+"""Reads a domain folder and finds everything that is wrong with it in one go."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from services.dialogue.domain import checks
+from services.dialogue.domain.markdown import PlacedPassage, read_passages
+from services.dialogue.domain.problems import DomainError, Problem, nearest
+from services.dialogue.domain.types import (
+    DOMAIN_NAME,
+    OUT_OF_SCOPE,
+    Domain,
+    EvaluationQuestion,
+    Intent,
+    IntentHandoff,
+    Policies,
+    content_hash,
+)
+from services.dialogue.domain.yaml_source import Value, parse
+
+EVALUATION = "evaluation.yaml"
+"""Stays with its owner: read by ``load_domain``, not part of a bundle or its hash."""
+
+LANGUAGES = ("en", "zh")
+
+_FILES = ("domain.yaml", "out_of_scope.yaml", "templates.yaml", "policies.yaml", EVALUATION)
+IGNORED = ("README.md", "LICENSE")
+"""Files for people, not read."""
+_POLICY_RANGES = {"max_clarifications": (0, 5), "max_options": (2, 5), "max_quoted_sentences": (1, 10)}
+_INTENT_ID = r"[a-z][a-z0-9_]{0,63}"
+
+
+def load_domain(path: Path) -> Domain:
+    """Read and check the domain folder at ``path``.
+
+    Raises ``DomainError`` with every fault found, each with file and line.
+    """
+    return load_files(read_folder(path))
+
+
+def read_folder(path: Path) -> dict[str, bytes]:
+    """Give the folder's files by their name relative to it, hidden ones left out.
+
+    Raises ``DomainError`` when there is no such folder.
+    """
+    if not path.is_dir():
+        raise DomainError([Problem(str(path), 1, "no such folder: give the folder that holds domain.yaml")])
+    names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    return {name.as_posix(): (path / name).read_bytes() for name in shown if name.as_posix() not in IGNORED}
+
+
+def load_files(files: Mapping[str, bytes]) -> Domain:
+    """Check a domain given as its files by relative name; see ``load_domain``."""
+    problems: list[Problem] = []
+    _check_names(files, problems)
+    header = _header(_file(files, "domain.yaml", problems))
+    languages = header.languages
+
+    passages = _passages(files, languages, problems)
+    checks.passages(passages, languages, problems)
+    passage_ids = {placed.passage.id for placed in passages}
+    templates = _templates(_file(files, "templates.yaml", problems), languages)
+    checks.templates(templates, problems)
+    intents = _intents(files, languages, passage_ids, templates, problems)
+    out_of_scope = _out_of_scope(_file(files, "out_of_scope.yaml", problems), languages)
+    examples = {intent.id: values for intent, values in intents} | {OUT_OF_SCOPE: out_of_scope}
+    checks.examples(examples, languages, problems)
+    evaluation: list[tuple[EvaluationQuestion, Value]] = []
+    if EVALUATION in files:
+        evaluation = _evaluation(
+            _file(files, EVALUATION, problems), languages, passage_ids, {intent.id for intent, _ in intents}
+        )
+    checks.held_out(evaluation, examples, problems)
+
+    domain = Domain(
+        name=header.name,
+        company=header.company,
+        languages=languages,
+        default_language=header.default_language,
+        voices=header.voices,
+        passages=tuple(sorted((p.passage for p in passages), key=lambda p: (p.id, p.language))),
+        intents=tuple(sorted((intent for intent, _ in intents), key=lambda intent: intent.id)),
+        out_of_scope=_texts(out_of_scope),
+        templates={name: _texts(variants) for name, variants in templates.items()},
+        policies=_policies(_file(files, "policies.yaml", problems)),
+        content_hash=content_hash({name: data for name, data in files.items() if name != EVALUATION}),
+        evaluation=tuple(question for question, _ in evaluation),
+    )
+    if problems:
+        raise DomainError(problems)
+    return domain
+
+
+@dataclass(slots=True)
+class _Header:
+    name: str = ""
+    languages: tuple[str, ...] = LANGUAGES
+    default_language: str = LANGUAGES[0]
+    company: dict[str, str] = field(default_factory=dict)
+    voices: dict[str, str] = field(default_factory=dict)
+
+
+def _check_names(files: Mapping[str, bytes], problems: list[Problem]) -> None:
+    for name in files:
+        path = PurePosixPath(name)
+        folder, suffix = str(path.parent), path.suffix
+        if name in _FILES or (folder, suffix) in {("passages", ".md"), ("intents", ".yaml")}:
+            continue
+        known = f"known are {', '.join(_FILES)}, passages/TOPIC.LANGUAGE.md and intents/INTENT.yaml"
+        problems.append(Problem(name, 1, f"this file would not be read{nearest(name, _FILES)}; {known}"))
+
+
+def _file(files: Mapping[str, bytes], name: str, problems: list[Problem]) -> Value | None:
+    if name not in files:
+        problems.append(Problem(name, 1, "the file is missing"))
+        return None
+    return parse(name, files[name], problems)
+
+
+def _header(root: Value | None) -> _Header:
+    header = _Header()
+    if root is None:
+        return header
+    values = root.fields(("name", "company", "languages", "default_language", "voices"))
+    if "name" in values:
+        rule = "begin with a-z; then a-z, 0-9 and _; 40 at most"
+        header.name = values["name"].name(DOMAIN_NAME, rule) or ""
+    if "languages" in values:
+        found = [language for item in values["languages"].items() if (language := item.choice(LANGUAGES))]
+        if len(set(found)) != len(found):
+            values["languages"].report("a language stands twice")
+        header.languages = tuple(dict.fromkeys(found)) or LANGUAGES
+    header.default_language = header.languages[0]
+    if "default_language" in values:
+        header.default_language = values["default_language"].choice(header.languages) or header.languages[0]
+    for key, target in (("company", header.company), ("voices", header.voices)):
+        if key in values:
+            by_language = values[key].by_language(header.languages)
+            target.update({language: value.text() or "" for language, value in by_language.items()})
+    return header
+
+
+def _passages(
+    files: Mapping[str, bytes], languages: Collection[str], problems: list[Problem]
+) -> list[PlacedPassage]:
+    found: list[PlacedPassage] = []
+    for name in sorted(files):
+        path = PurePosixPath(name)
+        if str(path.parent) != "passages" or path.suffix != ".md":
+            continue
+        language = PurePosixPath(path.stem).suffix.removeprefix(".")
+        if language not in languages:
+            rule = f"name it TOPIC.LANGUAGE.md, the language one of {', '.join(languages)}"
+            problems.append(Problem(name, 1, f"no language in the file's name: {rule}"))
+            continue
+        found.extend(read_passages(name, files[name], language, problems))
+    return found
+
+
+def _variants(value: Value) -> list[Value]:
+    return [item for item in value.items() if item.text() is not None]
+
+
+def _templates(root: Value | None, languages: Collection[str]) -> dict[str, dict[str, list[Value]]]:
+    found = (root.entries() if root else None) or {}
+    return {
+        name: {language: _variants(value) for language, value in entry.by_language(languages).items()}
+        for name, entry in found.items()
+    }
+
+
+def _intents(
+    files: Mapping[str, bytes],
+    languages: Collection[str],
+    passage_ids: Collection[str],
+    templates: Collection[str],
+    problems: list[Problem],
+) -> list[tuple[Intent, dict[str, list[Value]]]]:
+    found: dict[str, tuple[Intent, dict[str, list[Value]]]] = {}
+    for name in sorted(files):
+        path = PurePosixPath(name)
+        if str(path.parent) != "intents" or path.suffix != ".yaml":
+            continue
+        root = parse(name, files[name], problems)
+        if root is None:
+            continue
+        values = root.fields(("id", "description", "examples"), ("passages", "template", "handoff"))
+        answers = [key for key in ("passages", "template", "handoff") if key in values]
+        if len(answers) != 1:
+            root.report(f"give exactly one of passages, template and handoff; here are {answers or 'none'}")
+        intent_id = (
+            values["id"].name(_INTENT_ID, "begin with a-z; then a-z, 0-9 and _") if "id" in values else None
+        )
+        if intent_id is not None and (intent_id == OUT_OF_SCOPE or intent_id != path.stem):
+            values["id"].report(
+                f"the id {intent_id!r} must equal the file's name and not be {OUT_OF_SCOPE!r}"
+            )
+        examples = values["examples"].by_language(languages) if "examples" in values else {}
+        texts = {language: _variants(value) for language, value in examples.items()}
+        cited = (
+            [(item, item.choice(passage_ids)) for item in values["passages"].items()]
+            if "passages" in values
+            else []
+        )
+        if "passages" in values and not cited:
+            values["passages"].report("name at least one passage")
+        handoff = values["handoff"].choice(list(IntentHandoff)) if "handoff" in values else None
+        description = values["description"].text() if "description" in values else None
+        intent = Intent(
+            id=path.stem,
+            description=description or "",
+            passages=tuple(dict.fromkeys(passage for _, passage in cited if passage)),
+            template=values["template"].choice(templates) if "template" in values else None,
+            handoff=IntentHandoff(handoff) if handoff else None,
+            examples=_texts(texts),
+        )
+        found[intent.id] = (intent, texts)
+    if not found:
+        problems.append(Problem("intents", 1, "no intents: write at least one intents/INTENT.yaml"))
+    return list(found.values())
+
+
+def _out_of_scope(root: Value | None, languages: Collection[str]) -> dict[str, list[Value]]:
+    values = root.fields(("examples",)) if root else {}
+    if "examples" not in values:
+        return {}
+    return {
+        language: _variants(value) for language, value in values["examples"].by_language(languages).items()
+    }
+
+
+def _policies(root: Value | None) -> Policies:
+    values = root.fields((), tuple(_POLICY_RANGES)) if root else {}
+    numbers = {key: value.integer(*_POLICY_RANGES[key]) for key, value in values.items()}
+    return Policies(**{key: number for key, number in numbers.items() if number is not None})
+
+
+def _evaluation(
+    root: Value | None, languages: Collection[str], passage_ids: Collection[str], intent_ids: Collection[str]
+) -> list[tuple[EvaluationQuestion, Value]]:
+    questions: list[tuple[EvaluationQuestion, Value]] = []
+    listed = root.fields(("questions",)) if root else {}
+    for entry in listed["questions"].items() if listed else []:
+        values = entry.fields(("question", "language", "passage"), ("intent",))
+        if not {"question", "language", "passage"} <= values.keys():
+            continue
+        question, language = values["question"].text(), values["language"].choice(languages)
+        passage = None if values["passage"].is_null() else values["passage"].choice(passage_ids)
+        has_intent = "intent" in values and not values["intent"].is_null()
+        intent = values["intent"].choice(intent_ids) if has_intent else None
+        if question and language:
+            questions.append((EvaluationQuestion(question, language, passage, intent), values["question"]))
+    return questions
+
+
+def _texts(values: Mapping[str, list[Value]]) -> dict[str, tuple[str, ...]]:
+    return {language: tuple(item.text() or "" for item in items) for language, items in values.items()}

@@ -1,0 +1,107 @@
+"""What a company's domain folder says, once it has been found right.
+
+Mappings by language have one entry for each of the domain's languages.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+OUT_OF_SCOPE = "out_of_scope"
+"""Label of what no intent covers; never the id of an intent."""
+
+DOMAIN_NAME = r"[a-z][a-z0-9_]{0,39}"
+
+
+class IntentHandoff(StrEnum):
+    """Why an intent goes to a person whatever the knowledge base says."""
+
+    REQUESTED = "requested"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One section of text that answers are quoted from. The same id stands in every language."""
+
+    id: str
+    language: str
+    topic: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a customer may want, and what answers it: passages, a template or a person.
+
+    Exactly one of ``passages``, ``template`` and ``handoff`` is given.
+    """
+
+    id: str
+    description: str
+    passages: tuple[str, ...]
+    template: str | None
+    handoff: IntentHandoff | None
+    examples: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The company's rules for a conversation."""
+
+    max_clarifications: int = 2
+    """Questions asked back in a row before a person takes over, 0 to 5."""
+    max_options: int = 3
+    """Passages offered by one question back, 2 to 5."""
+    max_quoted_sentences: int = 3
+    """Sentences quoted of a passage in one answer, 1 to 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationQuestion:
+    """A held-out question, never trained on. ``passage`` None: the domain does not cover it."""
+
+    question: str
+    language: str
+    passage: str | None
+    intent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A checked domain folder. ``content_hash`` is the SHA-256 of what serving uses of it."""
+
+    name: str
+    company: Mapping[str, str]
+    languages: tuple[str, ...]
+    default_language: str
+    voices: Mapping[str, str]
+    passages: tuple[Passage, ...]
+    intents: tuple[Intent, ...]
+    out_of_scope: Mapping[str, tuple[str, ...]]
+    templates: Mapping[str, Mapping[str, tuple[str, ...]]]
+    policies: Policies
+    content_hash: str
+    evaluation: tuple[EvaluationQuestion, ...] = field(default=(), repr=False)
+
+    @property
+    def version(self) -> str:
+        """Identity, as ``shop@3f2a…`` with 16 hexadecimal digits of the content hash."""
+        return f"{self.name}@{self.content_hash[:16]}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the intent model must tell apart, in its order of outputs."""
+        return (*sorted(intent.id for intent in self.intents), OUT_OF_SCOPE)
+
+
+def content_hash(files: Mapping[str, bytes]) -> str:
+    """SHA-256 over names and contents, the same whatever archive carried them."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name.encode(), files[name]):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()
