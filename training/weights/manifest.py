@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 
-class WeightsError(Exception):
+class WeightsError(ValueError):
     """Weights cannot be had; the message says which, why and what to do."""
 
 
