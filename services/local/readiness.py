@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.local.suite import Process
+from services.local.processes import Process
 from services.local.supervision import SupervisionError, Supervisor
 
 

@@ -1,113 +1,83 @@
-"""Which processes make up Frontdesk on one machine, and how each is told where the others are."""
+"""The whole suite on one machine: started, awaited and stopped as one thing."""
 
-import json
-import socket
-import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.local.keys import DevelopmentKeys
-
-SERVICES = ("asr", "text", "dialogue", "tts")
-"""The gRPC services behind the gateway, each a module ``services.<name>``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """TCP ports on loopback."""
-
-    gateway: int = 50050
-    asr: int = 50051
-    text: int = 50053
-    dialogue: int = 50054
-    tts: int = 50055
-    triton_grpc: int = 8001
-    triton_http: int = 8000
-    triton_metrics: int = 8002
-    metrics_offset: int = 1000
-    """Prometheus port of a process = its port + this; 0 turns metrics off."""
-
-    @classmethod
-    def free(cls) -> "Ports":
-        """Ports that nobody listens on now, for tests beside a running suite."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
-        numbers = [sock.getsockname()[1] for sock in sockets]
-        for sock in sockets:
-            sock.close()
-        names = [name for name in asdict(cls()) if name != "metrics_offset"]
-        return cls(**dict(zip(names, numbers, strict=True)), metrics_offset=0)
-
-    def occupied(self) -> list[str]:
-        """Names and numbers of the ports that somebody listens on already."""
-        taken = []
-        for name, port in asdict(self).items():
-            if name == "metrics_offset":
-                continue
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    taken.append(f"{name} {port}")
-        return taken
-
-    def save(self, path: Path) -> None:
-        """Write as JSON, for ``load``."""
-        path.write_text(json.dumps(asdict(self), indent=2))
-
-    @classmethod
-    def load(cls, path: Path) -> "Ports":
-        """Read what ``save`` wrote."""
-        return cls(**json.loads(path.read_text()))
+from services.local.keys import ensure_keys
+from services.local.processes import Ports, Process, environment, processes
+from services.local.readiness import wait_until_ready
+from services.local.supervision import SupervisionError, Supervisor
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """One supervised process."""
+class SuiteFolders:
+    """Where a suite lives."""
 
-    name: str
-    command: tuple[str, ...]
-    port: int
-    """The port whose health says whether it is ready."""
-
-
-def processes(ports: Ports, repository: Path) -> list[Process]:
-    """Triton, the services and the gateway, in order of start."""
-    triton = Process(
-        "triton",
-        (
-            *(sys.executable, "-m", "services.triton", "--repository", str(repository)),
-            *("--grpc-port", str(ports.triton_grpc), "--http-port", str(ports.triton_http)),
-            *("--metrics-port", str(ports.triton_metrics)),
-        ),
-        ports.triton_grpc,
-    )
-    ours = [
-        Process(name, (sys.executable, "-m", f"services.{name}"), getattr(ports, name)) for name in SERVICES
-    ]
-    return [triton, *ours, Process("gateway", (sys.executable, "-m", "gateway"), ports.gateway)]
+    run: Path
+    """Keys, logs, ports and supervisord's files."""
+    repository: Path
+    """Triton's model repository."""
+    weights: Path
+    """Verified pretrained weights."""
+    data: Path
+    """Sessions, media and knowledge base."""
 
 
-def environment(
-    ports: Ports, keys: DevelopmentKeys, *, repository: Path, weights: Path, data: Path, domain: str
-) -> Mapping[str, str]:
-    """Settings of every process, as environment variables."""
-    values = {
-        "FRONTDESK_TOKEN_PUBLIC_KEY_FILE": str(keys.token_public),
-        "FRONTDESK_GATEWAY_TOKEN_PRIVATE_KEY_FILE": str(keys.token_private),
-        "FRONTDESK_GATEWAY_API_KEY_FILE": str(keys.api_key),
-        "FRONTDESK_GATEWAY_DOMAIN": domain,
-        "FRONTDESK_GATEWAY_DATA_DIR": str(data / "gateway"),
-        "FRONTDESK_DIALOGUE_DATA_DIR": str(data / "dialogue"),
-        "FRONTDESK_DIALOGUE_TEXT_TARGET": f"127.0.0.1:{ports.text}",
-        "FRONTDESK_TEXT_TOKENIZER": str(repository / "text_encoder" / "1" / "tokenizer.json"),
-        "FRONTDESK_ASR_VAD_MODEL": str(weights / "vad" / "silero_vad.onnx"),
-    }
-    for name in (*SERVICES, "gateway"):
-        port = getattr(ports, name)
-        values[f"FRONTDESK_{name.upper()}_PORT"] = str(port)
-        values[f"FRONTDESK_{name.upper()}_METRICS_PORT"] = str(
-            port + ports.metrics_offset if ports.metrics_offset else 0
+class LocalSuite:
+    """One suite, known by its run folder; another process can find it again by that folder."""
+
+    def __init__(self, folders: SuiteFolders, domain: str) -> None:
+        self._folders = folders
+        self._domain = domain
+        self._ports_file = folders.run / "ports.json"
+        self.supervisor = Supervisor(folders.run)
+
+    @property
+    def ports(self) -> Ports:
+        """The ports of the running suite."""
+        return Ports.load(self._ports_file)
+
+    @property
+    def endpoint(self) -> str:
+        """The gateway's address."""
+        return f"127.0.0.1:{self.ports.gateway}"
+
+    @property
+    def api_key_file(self) -> Path:
+        """The development tenant's key."""
+        return self._folders.run / "api_key"
+
+    def processes(self) -> Sequence[Process]:
+        """The suite's processes, in order of start."""
+        return processes(self.ports, self._folders.repository.resolve())
+
+    def start(self, ports: Ports) -> None:
+        """Start all processes. Raises SupervisionError where a port is taken."""
+        if taken := ports.occupied():
+            raise SupervisionError(
+                f"in use already: {', '.join(taken)}; stop what listens there, or take free ports (--free-ports)"
+            )
+        keys = ensure_keys(self._folders.run.resolve())
+        ports.save(self._ports_file)
+        settings = environment(
+            ports,
+            keys,
+            repository=self._folders.repository.resolve(),
+            weights=self._folders.weights.resolve(),
+            data=self._folders.data.resolve(),
+            domain=self._domain,
         )
-    for name in SERVICES:
-        values[f"FRONTDESK_{name.upper()}_TRITON_URL"] = f"127.0.0.1:{ports.triton_grpc}"
-        values[f"FRONTDESK_GATEWAY_{name.upper()}_TARGET"] = f"127.0.0.1:{getattr(ports, name)}"
-    return values
+        self.supervisor.start(self.processes(), settings)
+
+    def wait_until_ready(
+        self, timeout_seconds: float, on_ready: Callable[[Process], None] = lambda process: None
+    ) -> None:
+        """Return when every process is ready; SupervisionError with the log of one that is not."""
+        wait_until_ready(
+            self.processes(), self.supervisor, timeout_seconds=timeout_seconds, on_ready=on_ready
+        )
+
+    def stop(self) -> None:
+        """Stop all processes of this suite, and nothing else."""
+        self.supervisor.stop()

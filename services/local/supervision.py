@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from services.local.suite import Process
+from services.local.processes import Process
 
 
 class SupervisionError(RuntimeError):
