@@ -56,7 +56,7 @@ class LocalSuite:
         """Start all processes. Raises SupervisionError where a port is taken."""
         if taken := ports.occupied():
             raise SupervisionError(
-                f"in use already: {', '.join(taken)}; stop what listens there, or take free ports (--free-ports)"
+                f"in use already: {', '.join(taken)}; stop what listens there, or pass --free-ports"
             )
         keys = ensure_keys(self._folders.run.resolve())
         ports.save(self._ports_file)
