@@ -1,0 +1,69 @@
+"""Turns what a servicer raises into a status. Nothing else of ours aborts an RPC."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import grpc
+import structlog
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from services.serving import status
+from services.serving.errors import FrontdeskError
+from services.serving.interceptors.around import Interceptor, Rpc
+
+_log = structlog.stdlib.get_logger("frontdesk.rpc")
+
+
+class ErrorInterceptor(Interceptor):
+    """Sends domain errors as their status with details, and all others as INTERNAL.
+
+    INTERNAL carries one fixed sentence: an exception's text may hold what a
+    customer said, so neither the caller nor the log sees it; the log has the
+    exception's type and where it was raised.
+    """
+
+    infrastructure = True
+
+    @asynccontextmanager
+    async def around(self, rpc: Rpc) -> AsyncIterator[None]:
+        """Catch what the RPC raises."""
+        try:
+            yield
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except FrontdeskError as error:
+            await _abort(rpc, status.encode(error), error.reason)
+        except Exception as error:
+            _log.error(  # not log.exception, which prints the exception's text
+                "rpc failed unexpectedly",
+                service=rpc.service,
+                method=rpc.method,
+                error_type=type(error).__qualname__,
+                raised_at=[
+                    f"{frame.filename}:{frame.lineno} {frame.name}"
+                    for frame in traceback.extract_tb(error.__traceback__)
+                ],
+            )
+            await _abort(rpc, _internal(), "INTERNAL")
+
+
+async def _abort(rpc: Rpc, sent: status_pb2.Status, reason: str) -> None:
+    structlog.contextvars.bind_contextvars(reason=reason)
+    if rpc.context.done():  # the caller is gone
+        raise asyncio.CancelledError
+    converted = cast(Any, rpc_status.to_status(sent))
+    trailing = (*(rpc.context.trailing_metadata() or ()), *converted.trailing_metadata)
+    await rpc.context.abort(converted.code, converted.details, cast(Any, trailing))
+
+
+def _internal() -> status_pb2.Status:
+    sent = status_pb2.Status(
+        code=grpc.StatusCode.INTERNAL.value[0],
+        message="the server failed; its log has the details under the request id",
+    )
+    sent.details.add().Pack(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=status.DOMAIN))
+    return sent
