@@ -1,13 +1,10 @@
 """With which status an RPC ended, as an interceptor outside of all others sees it."""
 
 import asyncio
-from typing import Any
 
 import grpc
 
 from services.serving.interceptors.around import Rpc
-
-_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 def outcome(rpc: Rpc, error: BaseException | None) -> str:
@@ -20,5 +17,5 @@ def outcome(rpc: Rpc, error: BaseException | None) -> str:
         return "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
     if error is not None and not isinstance(error, grpc.aio.AbortError):
         return "UNKNOWN"
-    code: Any = rpc.context.code()  # declared a StatusCode, but a number
-    return _NAMES.get(code or 0, "UNKNOWN")
+    code: grpc.StatusCode | None = rpc.context.code()  # None until something sets it
+    return code.name if code else "OK"
