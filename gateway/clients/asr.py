@@ -1,0 +1,57 @@
+"""Speech to text over gRPC."""
+
+import grpc
+from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
+
+from gateway.turn.types import AudioInput, Transcript
+from gateway.wire import word_from_wire
+from services.serving.calls import as_domain_error, call_metadata
+from services.serving.errors import FieldViolation, FrontdeskError
+
+SERVICE = "frontdesk.asr.v1.AsrService"
+
+
+class AsrClient:
+    """A ``Recognizer`` that calls ``AsrService``."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = asr_pb2_grpc.AsrServiceStub(channel)
+
+    async def recognize(self, audio: AudioInput, *, timeout_seconds: float) -> Transcript:
+        """Hear one utterance."""
+        encoding = f"AUDIO_ENCODING_{audio.encoding or 'UNSPECIFIED'}"
+        request = asr_pb2.RecognizeRequest(
+            config=asr_pb2.RecognitionConfig(
+                encoding=asr_pb2.AudioEncoding.Value(encoding),
+                sample_rate_hertz=audio.sample_rate_hertz,
+                audio_channel_count=audio.channel_count,
+                language_code=audio.language_code,
+            ),
+            audio=audio.content,
+        )
+        try:
+            response = await self._stub.Recognize(request, timeout=timeout_seconds, metadata=call_metadata())
+        except grpc.aio.AioRpcError as error:
+            raise _in_the_turns_words(as_domain_error(error, "asr")) from error
+        return Transcript(
+            response.transcript,
+            response.language_code,
+            response.confidence,
+            tuple(word_from_wire(word) for word in response.words),
+        )
+
+
+def _in_the_turns_words(error: FrontdeskError) -> FrontdeskError:
+    """Name fields as ``HandleTurnRequest`` does, which is what the caller sent."""
+    violations = [FieldViolation(_field(v.field), v.description) for v in error.violations]
+    return type(error)(
+        error.reason,
+        error.message,
+        violations=violations,
+        metadata=error.metadata,
+        retry_after_seconds=error.retry_after_seconds,
+    )
+
+
+def _field(field: str) -> str:
+    return "audio.content" if field == "audio" else f"audio.{field}"
