@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training.export.context import ExportContext
 from training.export.repository import EXPORTERS, export_repository
+from training.weights.manifest import WeightsError
 from training.weights.store import WeightStore
 
 
@@ -18,14 +19,14 @@ def main() -> int:
     parser.add_argument("--domain", type=Path, help="company's folder, as domains/shop")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=", ".join(EXPORTERS))
     arguments = parser.parse_args()
-    context = ExportContext(
-        weights=WeightStore(arguments.manifest, arguments.weights),
-        repository=arguments.repository,
-        domain=arguments.domain,
-    )
     try:
+        context = ExportContext(
+            weights=WeightStore(arguments.manifest, arguments.weights),
+            repository=arguments.repository,
+            domain=arguments.domain,
+        )
         export_repository(context, arguments.only)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, WeightsError) as error:
         print(f"export failed: {error}", file=sys.stderr)
         return 1
     return 0

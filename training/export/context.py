@@ -94,7 +94,8 @@ class ExportContext:
             for path in _files(source):
                 digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         for name in weights:
-            digest.update(f"{name}\0{self.weights.fingerprint(name)}\0".encode())
+            for file in self.weights.models[name].files:
+                digest.update(f"{file.name}\0{file.sha256}\0".encode())
         return digest.hexdigest()
 
 

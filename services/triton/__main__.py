@@ -1,0 +1,39 @@
+"""``python -m services.triton``: runs the wheel's Triton in the foreground, for a supervisor."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from services.triton.installation import TritonError
+from services.triton.local_server import LocalTriton
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT (0), or until Triton ends by itself or does not start (1)."""
+    parser = argparse.ArgumentParser(prog="python -m services.triton", description=__doc__)
+    parser.add_argument("--repository", type=Path, default=Path("build/model_repository"))
+    parser.add_argument("--grpc-port", type=int, default=8001)
+    parser.add_argument("--http-port", type=int, default=8000)
+    parser.add_argument("--metrics-port", type=int, default=8002)
+    parser.add_argument("--models", nargs="+", default=["*"], metavar="NAME", help="default: all")
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        with LocalTriton(
+            arguments.repository,
+            grpc_port=arguments.grpc_port,
+            http_port=arguments.http_port,
+            metrics_port=arguments.metrics_port,
+            models=arguments.models,
+        ) as triton:
+            print(f"Triton is ready on {triton.url}", file=sys.stderr, flush=True)
+            print(f"Triton ended with status {triton.wait()}", file=sys.stderr)
+    except TritonError as error:
+        print(f"Triton does not run: {error}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
