@@ -91,6 +91,7 @@ def environment(
 ) -> Mapping[str, str]:
     """Settings of every process, as environment variables."""
     values = {
+        "FRONTDESK_ENVIRONMENT": "development",
         "FRONTDESK_TOKEN_PUBLIC_KEY_FILE": str(keys.token_public),
         "FRONTDESK_GATEWAY_TOKEN_PRIVATE_KEY_FILE": str(keys.token_private),
         "FRONTDESK_GATEWAY_API_KEY_FILE": str(keys.api_key),

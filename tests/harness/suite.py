@@ -1,0 +1,47 @@
+"""The whole suite for integration tests: its own folders and ports, a real Triton, the shop published."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.client import FrontdeskClient
+from services.local.processes import Ports
+from services.local.suite import LocalSuite, SuiteFolders
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+
+@contextmanager
+def running_suite(folder: Path) -> Iterator[LocalSuite]:
+    """Start everything under ``folder``, publish the shop, and stop it at the end."""
+    suite = LocalSuite(
+        SuiteFolders(folder / "run", BUILD / "model_repository", BUILD / "weights", folder / "data"), "shop"
+    )
+    suite.start(Ports.free())
+    try:
+        suite.wait_until_ready(120)
+        run_cli(suite, "domain", "publish", str(ROOT / "domains" / "shop"))
+        yield suite
+    finally:
+        suite.stop()
+
+
+def connect(suite: LocalSuite, timeout_seconds: float = 30.0) -> FrontdeskClient:
+    """A client of the suite's one tenant."""
+    return FrontdeskClient(suite.endpoint, suite.api_key_file.read_text(), timeout_seconds=timeout_seconds)
+
+
+def run_cli(suite: LocalSuite, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run ``frontdesk`` against the suite, as a user would."""
+    connection = ("--endpoint", suite.endpoint, "--api-key-file", str(suite.api_key_file))
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.cli", *connection, *arguments],
+        check=check,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=180,
+    )
