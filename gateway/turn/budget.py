@@ -1,7 +1,7 @@
 """A turn's deadline, divided among its stages. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.turn.ports import Clock
@@ -20,7 +20,7 @@ class BudgetPlan:
     kept back for storing and for the last message.
     """
 
-    shares: Mapping[Stage, float] = _SHARES
+    shares: Mapping[Stage, float] = field(default_factory=lambda: _SHARES)
     reserve_seconds: float = 0.2
 
     def __post_init__(self) -> None:

@@ -1,0 +1,125 @@
+"""Puts the gateway together from its settings."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import grpc
+from frontdesk.asr.v1 import asr_pb2
+from frontdesk.dialogue.v1 import dialogue_pb2, knowledge_pb2
+from frontdesk.gateway.v1 import conversation_pb2_grpc
+from frontdesk.text.v1 import text_pb2
+from frontdesk.tts.v1 import tts_pb2
+
+from gateway import servicer
+from gateway.clients import asr, dialogue, text, tts
+from gateway.clock import SystemClock
+from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
+from gateway.proxy import ServiceProxy
+from gateway.sessions.database import open_database
+from gateway.sessions.media import FileMediaStore
+from gateway.sessions.store import SqlTurnStore
+from gateway.settings import GatewaySettings
+from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
+from gateway.validation import InputLimits
+from gateway.wire import WireEventCodec
+from services.serving.calls import open_channel
+from services.serving.errors import FailedPrecondition
+from services.serving.server import Registration
+from services.serving.tokens import TokenMinter
+
+KNOWLEDGE = "frontdesk.dialogue.v1.KnowledgeService"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a server of the gateway needs."""
+
+    registrations: Sequence[Registration]
+    credentials: Credentials
+    store: SqlTurnStore
+    close: Sequence[Callable[[], Awaitable[object]]]
+
+
+def compose(settings: GatewaySettings) -> Gateway:
+    """Open the stores and channels. Call it in the event loop that serves.
+
+    FailedPrecondition when a file named by the settings cannot be used.
+    """
+    clock = SystemClock()
+    credentials = Credentials(_tenants(settings), _minter(settings))
+    engine = open_database(settings.data_dir / "sessions.sqlite3")
+    store = SqlTurnStore(engine, FileMediaStore(settings.data_dir / "media"), WireEventCodec(), clock)
+    open_peer = partial(open_channel, max_message_bytes=settings.max_message_bytes)
+    # Each of these calls may be repeated; PublishDomain streams too much to keep.
+    repeatable = [f"{dialogue.SERVICE}/Respond", f"{dialogue.SERVICE}/Understand"]
+    repeatable += [f"{KNOWLEDGE}/Search", f"{KNOWLEDGE}/ListDocuments"]
+    channels = {
+        "asr": open_peer(settings.asr_target, retried=[asr.SERVICE]),
+        "text": open_peer(settings.text_target, retried=[text.SERVICE]),
+        "dialogue": open_peer(settings.dialogue_target, retried=repeatable),
+        "tts": open_peer(settings.tts_target, retried=[tts.SERVICE]),
+    }
+    ports = TurnPorts(
+        recognizer=asr.AsrClient(channels["asr"]),
+        embedder=text.TextClient(channels["text"]),
+        dialogue=dialogue.DialogueClient(channels["dialogue"]),
+        synthesizer=tts.TtsClient(channels["tts"]),
+        store=store,
+        clock=clock,
+    )
+    conversations = servicer.ConversationServicer(
+        TurnHandler(ports, TurnLimits(speech_stall_seconds=settings.speech_stall_seconds)),
+        store,
+        credentials,
+        InputLimits(
+            text_characters=settings.max_text_characters,
+            audio_bytes=settings.max_audio_bytes,
+            images=settings.max_images,
+            image_bytes=settings.max_image_bytes,
+        ),
+        settings.turn_limit_seconds,
+    )
+    own = Registration(
+        servicer.SERVICE, conversation_pb2_grpc.add_ConversationServiceServicer_to_server, conversations
+    )
+
+    async def close_database() -> None:
+        engine.dispose()
+
+    return Gateway(
+        registrations=[own, *_proxied(channels)],
+        credentials=credentials,
+        store=store,
+        close=[*(partial(channel.close, None) for channel in channels.values()), close_database],
+    )
+
+
+def _proxied(channels: Mapping[str, grpc.aio.Channel]) -> list[Registration]:
+    services = [
+        ("asr", asr_pb2.DESCRIPTOR.services_by_name["AsrService"]),
+        ("text", text_pb2.DESCRIPTOR.services_by_name["TextService"]),
+        ("tts", tts_pb2.DESCRIPTOR.services_by_name["TtsService"]),
+        ("dialogue", dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"]),
+        ("dialogue", knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"]),
+    ]
+    return [ServiceProxy(descriptor, channels[label], label).registration() for label, descriptor in services]
+
+
+def _tenants(settings: GatewaySettings) -> tuple[Tenant, ...]:
+    tenants: tuple[Tenant, ...] = ()
+    if settings.api_key_file is not None:
+        tenants += (development_tenant(settings.api_key_file, settings.domain),)
+    if settings.tenants_file is not None:
+        tenants += read_tenants(settings.tenants_file)
+    return tenants
+
+
+def _minter(settings: GatewaySettings) -> TokenMinter:
+    path = settings.token_private_key_file
+    try:
+        return TokenMinter(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise FailedPrecondition(
+            "TOKEN_KEY_UNREADABLE", f"cannot read an Ed25519 private key from {path}: {error}"
+        ) from error

@@ -1,0 +1,77 @@
+"""Passes calls on to the services byte for byte, so that clients need one address and one credential."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from services.serving.calls import as_domain_error, call_metadata
+from services.serving.deadlines import remaining_seconds
+from services.serving.server import Registration
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ServiceProxy:
+    """Serves a gRPC service by calling the same service elsewhere.
+
+    The caller's internal token, request id and remaining time go along; the
+    peer's messages and errors come back; a cancelled call is cancelled there.
+    ``label`` is the peer's name in errors ("asr").
+    """
+
+    def __init__(self, descriptor: ServiceDescriptor, channel: grpc.aio.Channel, label: str) -> None:
+        self._descriptor = descriptor
+        self._channel = channel
+        self._label = label
+
+    def registration(self) -> Registration:
+        """Return what the server needs to serve it."""
+        return Registration(self._descriptor.full_name, lambda proxy, server: proxy.add_to(server), self)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Register the service's methods; without (de)serializers gRPC hands out bytes."""
+        handlers = {method.name: self._handler(method) for method in self._descriptor.methods}
+        generic = grpc.method_handlers_generic_handler(self._descriptor.full_name, handlers)
+        server.add_generic_rpc_handlers((generic,))
+
+    def _handler(self, method: MethodDescriptor) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        path = f"/{self._descriptor.full_name}/{method.name}"
+        channel: Any = self._channel
+        match method.client_streaming, method.server_streaming:
+            case False, False:
+                return grpc.unary_unary_rpc_method_handler(self._unary(channel.unary_unary(path)))
+            case True, False:
+                return grpc.stream_unary_rpc_method_handler(self._unary(channel.stream_unary(path)))
+            case False, True:
+                return grpc.unary_stream_rpc_method_handler(self._stream(channel.unary_stream(path)))
+            case _:
+                return grpc.stream_stream_rpc_method_handler(self._stream(channel.stream_stream(path)))
+
+    def _unary(self, start: Any) -> Any:
+        async def respond(request: bytes | AsyncIterator[bytes], context: "Context") -> bytes:
+            call = start(request, timeout=remaining_seconds(context), metadata=call_metadata())
+            try:
+                response: bytes = await call
+                return response
+            except grpc.aio.AioRpcError as error:
+                raise as_domain_error(error, self._label) from error
+            finally:
+                call.cancel()
+
+        return respond
+
+    def _stream(self, start: Any) -> Any:
+        async def respond(request: bytes | AsyncIterator[bytes], context: "Context") -> AsyncGenerator[bytes]:
+            call = start(request, timeout=remaining_seconds(context), metadata=call_metadata())
+            try:
+                async for response in call:
+                    yield response
+            except grpc.aio.AioRpcError as error:
+                raise as_domain_error(error, self._label) from error
+            finally:
+                call.cancel()
+
+        return respond

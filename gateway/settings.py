@@ -1,0 +1,50 @@
+"""What the gateway can be told by its environment."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.serving.settings import MEBIBYTE, ServingSettings
+
+
+class GatewaySettings(ServingSettings):
+    """``FRONTDESK_GATEWAY_…``; see also ``ServingSettings``."""
+
+    model_config = SettingsConfigDict(env_prefix="FRONTDESK_GATEWAY_", extra="ignore", frozen=True)
+
+    port: int = Field(default=50050, ge=0, le=65535)
+    metrics_port: int = Field(default=51050, ge=0, le=65535)
+    max_message_bytes: int = Field(default=100 * MEBIBYTE, gt=0, le=512 * MEBIBYTE)
+    """Holds a turn with the largest audio and all its pictures."""
+
+    asr_target: str = "127.0.0.1:50051"
+    text_target: str = "127.0.0.1:50053"
+    dialogue_target: str = "127.0.0.1:50054"
+    tts_target: str = "127.0.0.1:50055"
+
+    data_dir: Path = Path("build/data/gateway")
+    """Sessions (SQLite) and media (files)."""
+    token_private_key_file: Path
+    """Ed25519 private key (PEM) that signs internal tokens."""
+    api_key_file: Path | None = None
+    """API key of the one tenant "demo"."""
+    tenants_file: Path | None = None
+    """Tenants with the hashes of their API keys (TOML)."""
+    domain: str = "shop"
+    """Domain of the tenant "demo"."""
+
+    turn_limit_seconds: float = Field(default=60.0, gt=1)
+    """Longest time that a turn may take, whatever its caller allows."""
+    speech_stall_seconds: float = Field(default=10.0, gt=0)
+    """The turn goes on without speech when no audio comes for so long."""
+    max_text_characters: int = Field(default=4_000, gt=0)
+    max_audio_bytes: int = Field(default=16 * MEBIBYTE, gt=0)
+    max_images: int = Field(default=8, gt=0)
+    max_image_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
+
+    @model_validator(mode="after")
+    def _knows_a_tenant(self) -> "GatewaySettings":
+        if self.api_key_file is None and self.tenants_file is None:
+            raise ValueError("set FRONTDESK_GATEWAY_API_KEY_FILE or FRONTDESK_GATEWAY_TENANTS_FILE")
+        return self
