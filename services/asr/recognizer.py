@@ -1,0 +1,182 @@
+"""Samples → words: hears only where somebody speaks, and believes only what sounds like speech. Pure."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.asr.model import ASR_EN, ASR_MULTILINGUAL, VERSION
+from services.asr.speech import Span, SpeechRules, around, find_speech, pieces
+from services.inference.port import InferenceClient, Tensors
+from services.serving.errors import DeadlineExceeded
+
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Seconds from the start of the audio; ``confidence`` from 0 to 1."""
+
+    text: str
+    begin: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """``language`` is "en", "zh", or "" when nobody speaks and none was named; ``model`` as "asr_en@1"."""
+
+    transcript: str
+    language: str
+    language_confidence: float
+    words: tuple[Word, ...]
+    model: str
+
+    @property
+    def confidence(self) -> float:
+        """Mean of the words' confidence; 0 without words."""
+        return float(np.mean([word.confidence for word in self.words])) if self.words else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefRules:
+    """When the model's words are believed. It was trained to write something whatever it hears."""
+
+    no_speech: float = 0.6
+    """With this probability that nobody speaks, words need"""
+    confident: float = 0.6
+    """this confidence;"""
+    least_confident: float = 0.25
+    """and this one in any case."""
+    outside: float = 0.25
+    """Seconds that a word may lie off from where somebody speaks."""
+
+
+class VoiceActivity(Protocol):
+    """Probability of speech for every frame of mono 16 kHz samples."""
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One probability a frame of ``vad.FRAME_SAMPLES``, the last one padded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognizer:
+    """Finds speech, has each piece of it transcribed, and puts the words together."""
+
+    inference: InferenceClient
+    voice_activity: VoiceActivity
+    frame_seconds: float
+    simplify: Callable[[str], str]
+    """Traditional to simplified characters."""
+    speech: SpeechRules = field(default_factory=SpeechRules)
+    belief: BeliefRules = field(default_factory=BeliefRules)
+
+    async def recognize(
+        self, samples: NDArray[np.float32], *, language: str, timeout_seconds: float
+    ) -> Recognition:
+        """Recognize mono 16 kHz samples (-1 to 1); ``language`` is "en", "zh" or "" (detected).
+
+        Raises:
+            Unavailable, DeadlineExceeded: from the model, or when ``timeout_seconds`` are over.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        probabilities = await asyncio.to_thread(self.voice_activity, samples)
+        seconds = len(samples) / SAMPLE_RATE
+        groups = pieces(find_speech(probabilities, self.frame_seconds, self.speech), self.speech)
+        nobody = Recognition("", language, 1.0 if language else 0.0, (), "")
+        # The longest piece first: it shows the language best, and one language is assumed for the whole.
+        order = sorted(range(len(groups)), key=lambda i: groups[i][0].begin - groups[i][-1].end)
+        heard: dict[int, Recognition] = {}
+        for index in order:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise DeadlineExceeded("DEADLINE_EXCEEDED", "the deadline passed before all speech was heard")
+            piece = await self._hear(samples, groups[index], language or _language(heard), seconds, remaining)
+            if piece is not None:
+                heard[index] = piece
+        if not heard:
+            return nobody
+        first = heard[next(index for index in order if index in heard)]
+        parts = [heard[index] for index in sorted(heard)]
+        return Recognition(
+            transcript=("" if first.language == "zh" else " ").join(part.transcript for part in parts),
+            language=first.language,
+            language_confidence=1.0 if language else first.language_confidence,
+            words=tuple(word for part in parts for word in part.words),
+            model=first.model,
+        )
+
+    async def _hear(
+        self,
+        samples: NDArray[np.float32],
+        group: Sequence[Span],
+        language: str,
+        seconds: float,
+        timeout_seconds: float,
+    ) -> Recognition | None:
+        """The words of one piece; None when they are not to be believed."""
+        spec = ASR_EN if language == "en" else ASR_MULTILINGUAL
+        whole = around(group, seconds, self.speech)
+        begin = round(whole.begin * SAMPLE_RATE)
+        part = samples[begin : round(whole.end * SAMPLE_RATE)]
+        inputs = {"samples": part, "language": np.array([language.encode()], np.object_)}
+        tensors = await self.inference.infer(spec, inputs, timeout_seconds=timeout_seconds)
+        if not self._believed(tensors):
+            return None
+        found: str = tensors["heard_language"][0].decode()
+        words = _words(tensors, begin / SAMPLE_RATE, seconds)
+        spoken = tuple(word for word in words if self._spoken(word, group))
+        if not spoken:
+            return None
+        transcript = tensors["text"][0].decode() if len(spoken) == len(words) else _join(spoken, found)
+        if found == "zh":
+            transcript = self.simplify(transcript)
+            spoken = tuple(replace(word, text=self.simplify(word.text)) for word in spoken)
+        return Recognition(
+            transcript=transcript,
+            language=found,
+            language_confidence=_unit(tensors["language_probability"][0]),
+            words=spoken,
+            model=f"{spec.name}@{VERSION}",
+        )
+
+    def _believed(self, tensors: Tensors) -> bool:
+        confidence = float(tensors["confidence"][0])
+        if float(tensors["no_speech_probability"][0]) >= self.belief.no_speech:
+            return confidence >= self.belief.confident
+        return confidence >= self.belief.least_confident
+
+    def _spoken(self, word: Word, group: Sequence[Span]) -> bool:
+        slack = self.belief.outside
+        return any(word.begin < span.end + slack and word.end > span.begin - slack for span in group)
+
+
+def _words(tensors: Tensors, offset: float, seconds: float) -> tuple[Word, ...]:
+    words = []
+    last = 0.0
+    for text, (begin, end), confidence in zip(
+        tensors["words"], tensors["word_times"], tensors["word_probabilities"], strict=True
+    ):
+        begin = min(max(float(begin) + offset, last), seconds)
+        last = min(max(float(end) + offset, begin), seconds)
+        words.append(Word(text.decode(), begin, last, _unit(confidence)))
+    return tuple(words)
+
+
+def _join(words: Sequence[Word], language: str) -> str:
+    return ("" if language == "zh" else " ").join(word.text for word in words)
+
+
+def _language(heard: dict[int, Recognition]) -> str:
+    """The language of the first piece that was heard, which is the longest."""
+    return next((piece.language for piece in heard.values()), "")
+
+
+def _unit(value: float) -> float:
+    return min(max(float(value), 0.0), 1.0)
