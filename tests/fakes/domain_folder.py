@@ -59,6 +59,7 @@ def domain_files() -> dict[str, bytes]:
                 ("ask_for_question", "What can I do for you?", "请问有什么可以帮您？"),
                 ("handoff_requested", "I will connect you.", "我为您转接。"),
                 ("handoff_unknown", "I do not know that.", "这个我不知道。"),
+                ("already_handed_off", "A colleague is with you.", "同事已经接手。"),
                 ("handoff_policy", "A colleague will see to this.", "同事会处理。"),
             )
         ),

@@ -25,6 +25,7 @@ TEMPLATES: Mapping[str, frozenset[str]] = {
     "handoff_requested": frozenset(),
     "handoff_unknown": frozenset(),
     "handoff_policy": frozenset(),
+    "already_handed_off": frozenset(),
 }
 """Templates that dialogue needs, with the placeholders that each may use besides ``{company}``."""
 

@@ -243,16 +243,22 @@ def _evaluation(
     questions: list[tuple[EvaluationQuestion, Value]] = []
     listed = root.fields(("questions",)) if root else {}
     for entry in listed["questions"].items() if listed else []:
-        values = entry.fields(("question", "language", "passage"), ("intent",))
-        if not {"question", "language", "passage"} <= values.keys():
-            continue
-        question, language = values["question"].text(), values["language"].choice(languages)
-        passage = None if values["passage"].is_null() else values["passage"].choice(passage_ids)
-        has_intent = "intent" in values and not values["intent"].is_null()
-        intent = values["intent"].choice(intent_ids) if has_intent else None
+        values = entry.fields(("question", "language"), ("passage", "intent"))
+        if not {"passage", "intent"} & values.keys():
+            entry.report(
+                "say what answers: passage: ID, intent: ID, or passage: null for what is not covered"
+            )
+        question = values["question"].text() if "question" in values else None
+        language = values["language"].choice(languages) if "language" in values else None
+        passage = _optional(values.get("passage"), passage_ids)
+        intent = _optional(values.get("intent"), intent_ids)
         if question and language:
             questions.append((EvaluationQuestion(question, language, passage, intent), values["question"]))
     return questions
+
+
+def _optional(value: Value | None, known: Collection[str]) -> str | None:
+    return None if value is None or value.is_null() else value.choice(known)
 
 
 def _texts(values: Mapping[str, list[Value]]) -> dict[str, tuple[str, ...]]:

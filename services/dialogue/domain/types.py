@@ -61,7 +61,10 @@ class Policies:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationQuestion:
-    """A held-out question, never trained on. ``passage`` None: the domain does not cover it."""
+    """A held-out question, never trained on, and what answers it.
+
+    Both ``passage`` and ``intent`` None: the domain does not cover it.
+    """
 
     question: str
     language: str

@@ -1,0 +1,192 @@
+"""What speaks for each possible answer, and how sure that makes us. Pure.
+
+Training fits the calibrators on these features and serving applies them, both
+by this code.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from services.dialogue.domain.types import OUT_OF_SCOPE, Intent
+from services.dialogue.retrieval import RANK_CONSTANT, Hit, Scores, fuse, hit, ranking, search
+
+OPTIONS = 5
+
+NEIGHBOURS = 10
+"""Passages that the best one's cosine is compared with."""
+
+
+class AnswerKind(StrEnum):
+    """What kind of evidence an answer rests on; each has a calibrator of its own."""
+
+    INTENT = "intent"
+    """An intent that a template or a person answers: the understanding alone."""
+    INTENT_PASSAGE = "intent_passage"
+    """A passage of a known intent: understanding and retrieval."""
+    PASSAGE = "passage"
+    """A passage by retrieval alone, such as one of the company's own documents."""
+
+
+FEATURES: Mapping[AnswerKind, tuple[str, ...]] = {
+    AnswerKind.INTENT: ("intent_logit", "intent_margin", "out_of_scope_logit"),
+    AnswerKind.INTENT_PASSAGE: (
+        "intent_logit",
+        "intent_margin",
+        "out_of_scope_logit",
+        "cosine",
+        "cosine_lead",
+        "bm25_share",
+        "agreement",
+        "mandarin",
+    ),
+    AnswerKind.PASSAGE: ("cosine", "cosine_lead", "bm25_share", "agreement", "mandarin"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IntentProbability:
+    """A label of the intent model with its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible answer with its features, in the order of ``FEATURES[kind]``.
+
+    ``hit`` is None for ``AnswerKind.INTENT``; ``intent`` is None for ``AnswerKind.PASSAGE``.
+    """
+
+    kind: AnswerKind
+    intent: Intent | None
+    hit: Hit | None
+    features: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """Logistic regression on standardized features: P(the candidate is right)."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+
+    def confidence(self, features: Sequence[float]) -> float:
+        """Give the probability, 0 to 1, that a candidate with these features is right."""
+        standardized = ((f - m) / s for f, m, s in zip(features, self.mean, self.scale, strict=True))
+        logit = self.bias + sum(w * f for w, f in zip(self.weights, standardized, strict=True))
+        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
+
+
+def rank_intents(labels: Sequence[str], probabilities: Sequence[float]) -> tuple[IntentProbability, ...]:
+    """Give labels with their probabilities, most likely first."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    return tuple(IntentProbability(labels[index], float(probabilities[index])) for index in order)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one question.
+
+    ``intents`` are all labels, most likely first. ``scores`` is None when there
+    is no passage in the language. ``known`` are the domain's intents by id.
+    """
+
+    language: str
+    intents: tuple[IntentProbability, ...]
+    scores: Scores | None
+    known: Mapping[str, Intent]
+
+    def candidates(self) -> list[Candidate]:
+        """Give the best candidate of each kind that there is."""
+        found = (self.by_intent(), self.by_intent_and_passage(), self.by_passage())
+        mapped = {passage for intent in self.known.values() for passage in intent.passages}
+        return [
+            candidate
+            for candidate in found
+            if candidate
+            # A passage of an intent is judged with the understanding, never without.
+            and not (
+                candidate.kind is AnswerKind.PASSAGE and candidate.hit and candidate.hit.passage.id in mapped
+            )
+        ]
+
+    def by_intent(self) -> Candidate | None:
+        """Give the most likely intent when a template or a person answers it."""
+        top = next((item for item in self.intents if item.label in self.known), None)
+        if top is None or self.known[top.label].passages:
+            return None
+        return Candidate(AnswerKind.INTENT, self.known[top.label], None, self._of_intents({top.label}))
+
+    def by_intent_and_passage(self) -> Candidate | None:
+        """Give the best passage of the known intents."""
+        hits = self.options()
+        if not hits or self.scores is None:
+            return None
+        passage_id = hits[0].passage.id
+        supporting = [item.label for item in self.intents if passage_id in self._passages(item.label)]
+        features = (*self._of_intents(set(supporting)), *self._of_retrieval(self.scores, passage_id))
+        return Candidate(AnswerKind.INTENT_PASSAGE, self.known[supporting[0]], hits[0], features)
+
+    def by_passage(self) -> Candidate | None:
+        """Give the best passage by retrieval alone."""
+        hits = search(self.scores, 1) if self.scores else []
+        if not hits or self.scores is None:
+            return None
+        features = self._of_retrieval(self.scores, hits[0].passage.id)
+        return Candidate(AnswerKind.PASSAGE, None, hits[0], features)
+
+    def options(self) -> list[Hit]:
+        """Rank the known intents' passages by vectors, BM25 and understanding; at most ``OPTIONS``.
+
+        Reciprocal rank fusion of three rankings; in the third, each passage of
+        the n-th likely intent has rank n.
+        """
+        scores = self.scores
+        if scores is None:
+            return []
+        order = [item.label for item in self.intents if self._passages(item.label)]
+        rank_of: dict[str, int] = {}
+        for rank, label in enumerate(order, start=1):
+            for passage in self._passages(label):
+                rank_of.setdefault(passage, rank)
+        passages = scores.passages
+        mapped = [position for position, passage in enumerate(passages) if passage.id in rank_of]
+        fused = fuse(scores)
+        total = {p: fused.get(p, 0.0) + 1.0 / (RANK_CONSTANT + rank_of[passages[p].id]) for p in mapped}
+        best = sorted(mapped, key=lambda p: (-total[p], -scores.cosine[p], p))[:OPTIONS]
+        return [hit(scores, position, total[position]) for position in best]
+
+    def _passages(self, label: str) -> tuple[str, ...]:
+        return self.known[label].passages if label in self.known else ()
+
+    def _of_intents(self, supporting: Collection[str]) -> tuple[float, float, float]:
+        probability = sum(item.probability for item in self.intents if item.label in supporting)
+        rival = max((item.probability for item in self.intents if item.label not in supporting), default=0.0)
+        outside = sum(item.probability for item in self.intents if item.label == OUT_OF_SCOPE)
+        return _logit(probability), probability - rival, _logit(outside)
+
+    def _of_retrieval(self, scores: Scores, passage_id: str) -> tuple[float, float, float, float, float]:
+        position = next(p for p, passage in enumerate(scores.passages) if passage.id == passage_id)
+        cosine, bm25 = float(scores.cosine[position]), float(scores.bm25[position])
+        rivals = [float(scores.cosine[p]) for p in ranking(scores.cosine, NEIGHBOURS + 1) if p != position]
+        best_bm25 = float(scores.bm25.max())
+        first = (cosine >= float(scores.cosine.max()), best_bm25 > 0.0 and bm25 >= best_bm25)
+        return (
+            cosine,
+            cosine - (sum(rivals) / len(rivals) if rivals else 0.0),
+            bm25 / best_bm25 if best_bm25 > 0.0 else 0.0,
+            sum(first) / 2,
+            float(self.language == "zh"),
+        )
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, 1e-4), 1.0 - 1e-4)
+    return math.log(clipped / (1.0 - clipped))

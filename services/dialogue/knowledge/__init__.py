@@ -1,0 +1,1 @@
+"""The company's knowledge: kept durably, found exactly."""
