@@ -88,14 +88,14 @@ def compose(settings: GatewaySettings) -> Gateway:
         engine.dispose()
 
     return Gateway(
-        registrations=[own, *_proxied(channels)],
+        registrations=[own, *_proxied(channels, settings.max_proxied_message_bytes)],
         credentials=credentials,
         store=store,
         close=[*(partial(channel.close, None) for channel in channels.values()), close_database],
     )
 
 
-def _proxied(channels: Mapping[str, grpc.aio.Channel]) -> list[Registration]:
+def _proxied(channels: Mapping[str, grpc.aio.Channel], max_message_bytes: int) -> list[Registration]:
     services = [
         ("asr", asr_pb2.DESCRIPTOR.services_by_name["AsrService"]),
         ("text", text_pb2.DESCRIPTOR.services_by_name["TextService"]),
@@ -103,7 +103,10 @@ def _proxied(channels: Mapping[str, grpc.aio.Channel]) -> list[Registration]:
         ("dialogue", dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"]),
         ("dialogue", knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"]),
     ]
-    return [ServiceProxy(descriptor, channels[label], label).registration() for label, descriptor in services]
+    return [
+        ServiceProxy(descriptor, channels[label], label, max_message_bytes).registration()
+        for label, descriptor in services
+    ]
 
 
 def _tenants(settings: GatewaySettings) -> tuple[Tenant, ...]:

@@ -1,6 +1,8 @@
 """Passes calls on to the services byte for byte, so that clients need one address and one credential."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -8,6 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from services.serving.calls import as_domain_error, call_metadata
 from services.serving.deadlines import remaining_seconds
+from services.serving.errors import ResourceExhausted
 from services.serving.server import Registration
 
 if TYPE_CHECKING:
@@ -19,13 +22,18 @@ class ServiceProxy:
 
     The caller's internal token, request id and remaining time go along; the
     peer's messages and errors come back; a cancelled call is cancelled there.
-    ``label`` is the peer's name in errors ("asr").
+    ``label`` is the peer's name in errors ("asr"). Messages above
+    ``max_message_bytes`` are refused here, since the peer's transport would refuse
+    them without saying why.
     """
 
-    def __init__(self, descriptor: ServiceDescriptor, channel: grpc.aio.Channel, label: str) -> None:
+    def __init__(
+        self, descriptor: ServiceDescriptor, channel: grpc.aio.Channel, label: str, max_message_bytes: int
+    ) -> None:
         self._descriptor = descriptor
         self._channel = channel
         self._label = label
+        self._max_message_bytes = max_message_bytes
 
     def registration(self) -> Registration:
         """Return what the server needs to serve it."""
@@ -52,26 +60,54 @@ class ServiceProxy:
 
     def _unary(self, start: Any) -> Any:
         async def respond(request: bytes | AsyncIterator[bytes], context: "Context") -> bytes:
-            call = start(request, timeout=remaining_seconds(context), metadata=call_metadata())
-            try:
+            with self._calling(start, request, context) as call:
                 response: bytes = await call
                 return response
-            except grpc.aio.AioRpcError as error:
-                raise as_domain_error(error, self._label) from error
-            finally:
-                call.cancel()
 
         return respond
 
     def _stream(self, start: Any) -> Any:
         async def respond(request: bytes | AsyncIterator[bytes], context: "Context") -> AsyncGenerator[bytes]:
-            call = start(request, timeout=remaining_seconds(context), metadata=call_metadata())
-            try:
+            with self._calling(start, request, context) as call:
                 async for response in call:
                     yield response
-            except grpc.aio.AioRpcError as error:
-                raise as_domain_error(error, self._label) from error
-            finally:
-                call.cancel()
 
         return respond
+
+    @contextmanager
+    def _calling(
+        self, start: Any, request: bytes | AsyncIterator[bytes], context: "Context"
+    ) -> Iterator[Any]:
+        """Start the call at the peer, and end it with the block, whatever ends the block."""
+        refused: list[ResourceExhausted] = []
+        sent = self._checked(request) if isinstance(request, bytes) else self._each(request, refused)
+        call = start(sent, timeout=remaining_seconds(context), metadata=call_metadata())
+        try:
+            yield call
+        except grpc.aio.AioRpcError as error:
+            raise as_domain_error(error, self._label) from error
+        except asyncio.CancelledError:
+            if refused:  # gRPC cancels the call whose requests fail
+                raise refused[0] from None
+            raise
+        finally:
+            call.cancel()
+
+    async def _each(
+        self, requests: AsyncIterator[bytes], refused: list[ResourceExhausted]
+    ) -> AsyncIterator[bytes]:
+        async for message in requests:
+            try:
+                yield self._checked(message)
+            except ResourceExhausted as error:
+                refused.append(error)
+                raise
+
+    def _checked(self, message: bytes) -> bytes:
+        if len(message) > self._max_message_bytes:
+            raise ResourceExhausted(
+                "MESSAGE_TOO_LARGE",
+                f"the message has {len(message)} bytes, the limit is {self._max_message_bytes}",
+                metadata={"limit_bytes": str(self._max_message_bytes)},
+            )
+        return message

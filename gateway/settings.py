@@ -17,6 +17,8 @@ class GatewaySettings(ServingSettings):
     metrics_port: int = Field(default=51050, ge=0, le=65535)
     max_message_bytes: int = Field(default=100 * MEBIBYTE, gt=0, le=512 * MEBIBYTE)
     """Holds a turn with the largest audio and all its pictures."""
+    max_proxied_message_bytes: int = Field(default=20 * MEBIBYTE, gt=0, le=512 * MEBIBYTE)
+    """Largest message passed on to a service; the services' own limit."""
 
     asr_target: str = "127.0.0.1:50051"
     text_target: str = "127.0.0.1:50053"
