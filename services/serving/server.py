@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from services.serving.interceptors.errors import ErrorInterceptor
 from services.serving.interceptors.logs import LogInterceptor
 from services.serving.interceptors.metrics import MetricsInterceptor
 from services.serving.interceptors.trace import TraceInterceptor
+from services.serving.interceptors.watchers import WatcherInterceptor
 from services.serving.readiness import Health, Readiness, Ready, always_ready
 from services.serving.settings import ServingSettings
 from services.serving.tokens import TokenVerifier
@@ -56,13 +56,13 @@ class Server:
         port: int,
         health_servicer: Health,
         readiness: Readiness,
-        running: ConcurrencyInterceptor,
+        watchers: WatcherInterceptor,
     ) -> None:
         self.port = port
         self._server = server
         self._health = health_servicer
         self._readiness = readiness
-        self._running = running
+        self._watchers = watchers
         self._polling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -74,17 +74,13 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Report NOT_SERVING, refuse new RPCs, let running ones finish, then stop.
 
-        RPCs that run longer than ``seconds`` are cancelled. Health watchers and
-        reflection streams, which never finish, are not waited for.
+        RPCs that run longer than ``seconds`` are cancelled.
         """
         if self._polling:
             self._polling.cancel()
         await self._health.enter_graceful_shutdown()
-        stopping = asyncio.create_task(self._server.stop(seconds))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._running.wait_until_idle(), seconds)
-        await self._server.stop(None)
-        await stopping
+        self._watchers.end()
+        await self._server.stop(seconds)
 
 
 def build_server(
@@ -104,16 +100,17 @@ def build_server(
 
     Raises ``FailedPrecondition`` when the token key is missing or the port is taken.
     """
-    running = ConcurrencyInterceptor(settings.max_concurrent_rpcs)
+    watchers = WatcherInterceptor()
     server = grpc.aio.server(
         interceptors=[
             TraceInterceptor(),
             MetricsInterceptor(registry or CollectorRegistry()),
             LogInterceptor(),
             ErrorInterceptor(),
+            watchers,
             AuthenticationInterceptor(authenticate or by_internal_token(_verifier(settings))),
             DeadlineInterceptor(),
-            running,
+            ConcurrencyInterceptor(settings.max_concurrent_rpcs),
             DecodingInterceptor(settings.max_message_bytes),
             *interceptors,
         ],
@@ -141,7 +138,7 @@ def build_server(
             "PORT_TAKEN", f"cannot listen on {settings.host}:{settings.port}: set another host or port"
         ) from error
     readiness = Readiness(health_servicer, names, ready, interval_seconds=settings.readiness_seconds)
-    return Server(server, port, health_servicer, readiness, running)
+    return Server(server, port, health_servicer, readiness, watchers)
 
 
 async def serve(

@@ -1,6 +1,5 @@
 """How many RPCs run at the same time."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +10,7 @@ _RETRY_SECONDS = 0.5
 
 
 class ConcurrencyInterceptor(Interceptor):
-    """Counts running RPCs, refuses those above the limit, and tells when none is left.
+    """Refuses RPCs above a number of running ones.
 
     gRPC's own limit counts health probes too and says nothing of why.
     """
@@ -19,8 +18,6 @@ class ConcurrencyInterceptor(Interceptor):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @asynccontextmanager
     async def around(self, rpc: Rpc) -> AsyncIterator[None]:
@@ -32,14 +29,7 @@ class ConcurrencyInterceptor(Interceptor):
                 retry_after_seconds=_RETRY_SECONDS,
             )
         self._running += 1
-        self._idle.clear()
         try:
             yield
         finally:
             self._running -= 1
-            if not self._running:
-                self._idle.set()
-
-    async def wait_until_idle(self) -> None:
-        """Return when no RPC is running."""
-        await self._idle.wait()

@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import grpc
@@ -16,6 +16,8 @@ from services.serving.errors import FrontdeskError
 from services.serving.interceptors.around import Interceptor, Rpc
 
 _log = structlog.stdlib.get_logger("frontdesk.rpc")
+
+_READ_ON_SECONDS = 0.1
 
 
 class ErrorInterceptor(Interceptor):
@@ -53,11 +55,31 @@ class ErrorInterceptor(Interceptor):
 
 async def _abort(rpc: Rpc, sent: status_pb2.Status, reason: str) -> None:
     structlog.contextvars.bind_contextvars(reason=reason)
+    if rpc.kind in ("client_stream", "bidi_stream"):
+        await _read_on(rpc)
     if rpc.context.done():  # the caller is gone
         raise asyncio.CancelledError
     converted = cast(Any, rpc_status.to_status(sent))
     trailing = (*(rpc.context.trailing_metadata() or ()), *converted.trailing_metadata)
     await rpc.context.abort(converted.code, converted.details, cast(Any, trailing))
+
+
+async def _read_on(rpc: Rpc) -> None:
+    """Let the caller finish sending, for a moment, before the status is sent.
+
+    A grpc.aio client that writes while the status arrives reports INTERNAL in
+    its place (gRPC issue 36066).
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_READ_ON_SECONDS):
+            while True:
+                try:
+                    if await rpc.context.read() is grpc.aio.EOF:  # type: ignore[attr-defined]
+                        return
+                except FrontdeskError:  # a message that cannot be decoded either
+                    continue
+                except grpc.aio.BaseError:  # the servicer's own read is under way, or the caller is gone
+                    return
 
 
 def _internal() -> status_pb2.Status:

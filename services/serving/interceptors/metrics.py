@@ -54,4 +54,6 @@ class MetricsInterceptor(Interceptor):
 
 def _camel_case(code: str) -> str:
     """``NOT_FOUND`` as ``NotFound``, which is how dashboards query ``grpc_code``."""
-    return "OK" if code == "OK" else code.replace("_", " ").title().replace(" ", "")
+    if code in ("OK", "CANCELLED"):
+        return "OK" if code == "OK" else "Canceled"
+    return code.replace("_", " ").title().replace(" ", "")
