@@ -1,0 +1,149 @@
+"""Dialogue's ports without models: vectors of hashed letters, intents by the nearest example."""
+
+import functools
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.dialogue.domain.bundle import BundleLimits, pack
+from services.dialogue.domain.loader import load_files
+from services.dialogue.domain.types import OUT_OF_SCOPE, Domain
+from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator
+from services.dialogue.intent_client import TritonIntentModel, manifest_entry
+from services.dialogue.knowledge.base import KnowledgeBase, KnowledgeLimits
+from services.dialogue.knowledge.store import KnowledgeStore
+from services.dialogue.knowledge.views import Views
+from services.dialogue.knowledge.words import WordSplitter
+from services.dialogue.model import EMBEDDING_WIDTH
+from services.dialogue.policy import Thresholds
+from services.dialogue.ports import Embeddings, Purpose
+from services.dialogue.responder import Responder
+from services.inference.port import Tensors
+from services.serving.errors import FrontdeskError
+from tests.fakes.domain_folder import domain_files
+from tests.fakes.inference import FakeInference
+
+THRESHOLDS = Thresholds(answer_at=0.8, ask_at=0.5)
+
+
+def embedded(text: str) -> NDArray[np.float32]:
+    """Give a vector of hashed letter triples: the more letters are shared, the closer."""
+    vector = np.zeros(EMBEDDING_WIDTH, np.float32)
+    letters = f" {text.lower()} "
+    for start in range(len(letters) - 1):
+        for length in (2, 3):
+            vector[zlib.crc32(letters[start : start + length].encode()) % EMBEDDING_WIDTH] += 1.0
+    return vector / np.float32(np.linalg.norm(vector))
+
+
+@functools.cache
+def word_splitter() -> WordSplitter:
+    """Give the one splitter of all tests: its dictionary takes a second to load."""
+    return WordSplitter()
+
+
+class FakeEmbedder:
+    """Implements ``services.dialogue.ports.TextEmbedder``; counts the texts it was asked for."""
+
+    def __init__(self, embedding_model: str = "letters@1") -> None:
+        self.embedding_model = embedding_model
+        self.embedded = 0
+        self.fail_with: FrontdeskError | None = None
+
+    async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
+        assert timeout_seconds > 0
+        assert all(texts), "an empty text"
+        if self.fail_with:
+            raise self.fail_with
+        self.embedded += len(texts)
+        return Embeddings(np.stack([embedded(text) for text in texts]), self.embedding_model)
+
+    async def ready(self) -> bool:
+        return self.fail_with is None
+
+
+def calibrated(**weights: float) -> dict[AnswerKind, Calibrator]:
+    """Give calibrators that weigh the named features and nothing else; ``bias`` may be among them."""
+    return {
+        kind: Calibrator(
+            (0.0,) * len(names),
+            (1.0,) * len(names),
+            tuple(weights.get(name, 0.0) for name in names),
+            weights.get("bias", 0.0),
+        )
+        for kind, names in FEATURES.items()
+    }
+
+
+def intent_inference(domain: Domain, embedding_model: str = "letters@1") -> FakeInference:
+    """Give a Triton with the intent model of a domain: the label of the nearest example."""
+    by_label = {intent.id: intent.examples for intent in domain.intents} | {OUT_OF_SCOPE: domain.out_of_scope}
+    examples = [
+        np.stack([embedded(text) for texts in by_label[label].values() for text in texts])
+        for label in domain.labels
+    ]
+
+    def compute(inputs: Tensors) -> Tensors:
+        similarity = np.array(
+            [[(known @ vector).max() for known in examples] for vector in inputs["sentence"]], np.float32
+        )
+        grown = np.exp(30.0 * (similarity - similarity.max(axis=1, keepdims=True)))
+        return {"probabilities": (grown / grown.sum(axis=1, keepdims=True)).astype(np.float32)}
+
+    manifest = {
+        "version": 1,
+        **manifest_entry(
+            domain.labels, embedding_model, calibrated(intent_logit=1.0, cosine=1.0), THRESHOLDS
+        ),
+    }
+    name = f"intent_{domain.name}"
+    return FakeInference({name: compute}, {name: {"manifest": json.dumps(manifest)}})
+
+
+@dataclass
+class DialogueParts:
+    """A dialogue service's parts on a store in ``folder``, served by fakes."""
+
+    folder: Path
+    files: dict[str, bytes] = field(default_factory=domain_files)
+    limits: KnowledgeLimits = field(default_factory=KnowledgeLimits)
+    embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+
+    def __post_init__(self) -> None:
+        self.domain = load_files(self.files)
+        self.inference = intent_inference(self.domain)
+        self.intents = TritonIntentModel(self.inference)
+        self.words = word_splitter()
+        self.responder = Responder(self.embedder, self.intents, self.words.split)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Forget all that is in memory, as a restart does; ``views.open()`` comes next."""
+        self.store = KnowledgeStore(self.folder / "knowledge.db")
+        bundle_limits = BundleLimits()
+        self.views = Views(self.store, self.words, bundle_limits)
+        self.base = KnowledgeBase(
+            self.store,
+            self.embedder,
+            self.intents,
+            self.views,
+            lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            bundle_limits,
+            self.limits,
+        )
+
+    @property
+    def bundle(self) -> bytes:
+        """The domain, packed."""
+        return pack(self.files)
+
+    async def publish(self, tenant: str = "demo") -> str:
+        """Publish the domain; give its version."""
+        published = await self.base.publish(tenant, self.domain.name, self.bundle, lambda: 10.0)
+        return published.domain.version
