@@ -19,7 +19,7 @@ _YES = (
 )
 _SHORT_WORDS = 6
 
-SAME = 80.0
+SAME = 75.0
 """Similarity (0 to 100, by words) from which on words repeat an option's title."""
 CLEARLY = 10.0
 """By how much the best title must lead."""

@@ -5,8 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+_NEXT = r"(?=[A-Z0-9\"'(“])"
 _BOUNDARY = re.compile(
-    r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(])"  # English: a blank and a new beginning
+    rf"(?<=[.!?])\s+{_NEXT}|(?<=[.!?][\"')\]”])\s+{_NEXT}"  # English: a blank and a new beginning
     r"|(?<=[。！？])(?![」』”’）。！？])"  # Mandarin: no blank
     r"|\n+"
 )
@@ -39,9 +40,14 @@ def quote(
     weight = {word: math.log1p(len(whole) / frequency[word]) for word in asked}
     total = sum(weight.values()) or 1.0
 
-    def worth(start: int) -> float:
-        found = set().union(*words[start : start + most])
-        return sum(weight[word] for word in asked & found) / total + (LEAD if start == 0 else 0.0)
+    def worth(start: int, end: int) -> float:
+        found = set().union(*words[start:end])
+        return sum(weight[word] for word in asked & found) / total
 
-    best = max(range(len(whole) - most + 1), key=lambda start: (worth(start), -start))
+    def order(start: int) -> tuple[float, float, int]:
+        # Among equals, the window that begins with what was asked.
+        lead = LEAD if start == 0 else 0.0
+        return worth(start, start + most) + lead, worth(start, start + 1), -start
+
+    best = max(range(len(whole) - most + 1), key=order)
     return whole[best : best + most]
