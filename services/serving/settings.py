@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -32,9 +32,9 @@ class ServingSettings(BaseSettings):
     """Development adds reflection, so that grpcurl needs no proto files."""
     host: str = "127.0.0.1"
     """Address to listen on, for RPCs and metrics."""
-    port: int = Field(default=0, ge=0, le=65535)
+    port: int = 0
     """Port for RPCs; 0 takes a free one."""
-    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_port: int = 0
     """Port for Prometheus; 0 serves no metrics."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
@@ -48,6 +48,13 @@ class ServingSettings(BaseSettings):
     """How long running RPCs may take to finish after SIGTERM."""
     readiness_seconds: float = Field(default=1.0, gt=0)
     """How often readiness is asked for."""
+
+    @field_validator("port", "metrics_port")  # also where a service declares its own default
+    @classmethod
+    def _is_a_port(cls, value: int) -> int:
+        if not 0 <= value <= 65535:
+            raise ValueError("a port is a number from 0 to 65535")
+        return value
 
     @classmethod
     def settings_customise_sources(
