@@ -10,7 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from services.serving.calls import as_domain_error, call_metadata
 from services.serving.deadlines import remaining_seconds
-from services.serving.errors import ResourceExhausted
+from services.serving.errors import FrontdeskError, ResourceExhausted
 from services.serving.server import Registration
 
 if TYPE_CHECKING:
@@ -79,29 +79,31 @@ class ServiceProxy:
         self, start: Any, request: bytes | AsyncIterator[bytes], context: "Context"
     ) -> Iterator[Any]:
         """Start the call at the peer, and end it with the block, whatever ends the block."""
-        refused: list[ResourceExhausted] = []
-        sent = self._checked(request) if isinstance(request, bytes) else self._each(request, refused)
+        refused: list[FrontdeskError] = []
+        task = asyncio.current_task()
+
+        async def each(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+            try:
+                async for message in messages:
+                    yield self._checked(message)
+            except FrontdeskError as error:
+                # gRPC reads requests in a task of its own and keeps its errors to itself.
+                refused.append(error)
+                if task:
+                    task.cancel()
+
+        sent = self._checked(request) if isinstance(request, bytes) else each(request)
         call = start(sent, timeout=remaining_seconds(context), metadata=call_metadata())
         try:
             yield call
         except grpc.aio.AioRpcError as error:
             raise as_domain_error(error, self._label) from error
         except asyncio.CancelledError:
-            if refused:  # gRPC cancels the call whose requests fail
+            if refused and task and not task.uncancel():
                 raise refused[0] from None
             raise
         finally:
             call.cancel()
-
-    async def _each(
-        self, requests: AsyncIterator[bytes], refused: list[ResourceExhausted]
-    ) -> AsyncIterator[bytes]:
-        async for message in requests:
-            try:
-                yield self._checked(message)
-            except ResourceExhausted as error:
-                refused.append(error)
-                raise
 
     def _checked(self, message: bytes) -> bytes:
         if len(message) > self._max_message_bytes:
