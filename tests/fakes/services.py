@@ -155,3 +155,30 @@ class FakeServices(
     async def ListVoices(self, request: Any, context: Any) -> tts_pb2.ListVoicesResponse:  # noqa: N802
         await self._enter("ListVoices")
         return tts_pb2.ListVoicesResponse(voices=[tts_pb2.Voice(name="bella", language_code="en")])
+
+    async def Understand(self, request: Any, context: Any) -> dialogue_pb2.UnderstandResponse:  # noqa: N802
+        await self._enter("Understand")
+        return dialogue_pb2.UnderstandResponse()
+
+    async def PublishDomain(  # noqa: N802
+        self, requests: Any, context: Any
+    ) -> dialogue_pb2.PublishDomainResponse:
+        await self._enter("PublishDomain")
+        sizes = [len(request.chunk) async for request in requests]
+        return dialogue_pb2.PublishDomainResponse(domain_version=f"shop@{sum(sizes)}")
+
+    async def UpsertDocuments(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> knowledge_pb2.UpsertDocumentsResponse:
+        await self._enter("UpsertDocuments")
+        return knowledge_pb2.UpsertDocumentsResponse()
+
+    async def ListDocuments(self, request: Any, context: Any) -> knowledge_pb2.ListDocumentsResponse:  # noqa: N802
+        await self._enter("ListDocuments")
+        return knowledge_pb2.ListDocumentsResponse()
+
+    async def DeleteDocuments(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> knowledge_pb2.DeleteDocumentsResponse:
+        await self._enter("DeleteDocuments")
+        return knowledge_pb2.DeleteDocumentsResponse()
