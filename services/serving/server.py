@@ -79,7 +79,7 @@ class Server:
         if self._polling:
             self._polling.cancel()
         await self._health.enter_graceful_shutdown()
-        self._watchers.end()
+        await self._watchers.end()
         await self._server.stop(seconds)
 
 

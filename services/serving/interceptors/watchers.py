@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from services.serving.errors import Unavailable
 from services.serving.interceptors.around import INFRASTRUCTURE, Interceptor, Rpc
 
+_NOTICE_SECONDS = 0.1
+
 
 class WatcherInterceptor(Interceptor):
     """Ends watchers when the server drains, which would wait its whole time for them otherwise."""
@@ -36,8 +38,10 @@ class WatcherInterceptor(Interceptor):
         finally:
             self._tasks.discard(task)
 
-    def end(self) -> None:
-        """Tell all watchers that the server goes away."""
+    async def end(self) -> None:
+        """End all watchers, after the moment that they need to report NOT_SERVING."""
         self._ended = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_NOTICE_SECONDS)
         for task in self._tasks:
             task.cancel()

@@ -51,6 +51,8 @@ class Tts(tts_pb2_grpc.TtsServiceServicer):
                 except asyncio.CancelledError:
                     self.cancelled.set()
                     raise
+            case "a moment":
+                await asyncio.sleep(1)
             case "who":
                 caller, trace = current_caller(), current_trace()
                 assert trace is not None

@@ -20,8 +20,8 @@ def decoded(content: bytes) -> tts_pb2.SynthesizeRequest | None:
 def test_requests_are_of_all_sorts_and_the_same_each_time() -> None:
     method = TTS.methods_by_name["Synthesize"]
     good = [tts_pb2.SynthesizeRequest(text="hello", voice=tts_pb2.VoiceConfig(speaking_rate=1))]
-    calls = generate(method, good, 600)
-    assert 500 <= len(calls) <= 600
+    calls = generate(method, good, 1000)
+    assert 900 <= len(calls) <= 1000
     assert generate(method, good, 50) == generate(method, good, 50)
     made = [decoded(content) for (content,) in calls]
     assert None in made  # no message at all
@@ -31,7 +31,7 @@ def test_requests_are_of_all_sorts_and_the_same_each_time() -> None:
     assert float("inf") in rates
     assert {0, 1} <= {message.format.encoding for message in messages}
     assert any(message.format.encoding > 4 for message in messages)  # a number without a name
-    assert any(len(message.text) > 5000 for message in messages)
+    assert any(len(message.text) >= 400 for message in messages)
     assert any(message.text == "hello" and message != good[0] for message in messages)  # a changed good one
 
 
