@@ -20,7 +20,6 @@ from services.serving.tokens import TokenMinter
 from tests.harness.free_port import free_port
 from tests.harness.grpc_server import bearer, key_pair
 
-
 STARTED_TWO = re.compile(r'grpc_server_started_total{grpc_method="Synthesize",.*} 2\.0')
 
 
