@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import grpc
 from frontdesk.dialogue.v1 import dialogue_pb2, dialogue_pb2_grpc
 from frontdesk.text.v1 import text_pb2
+from frontdesk.vision.v1 import vision_pb2
 
 from gateway.turn.types import AnswerText, DialogueCompleted, DialogueEvent, DialogueState, Embedding
 from gateway.wire import citation_from_wire, decision_from_wire, handoff_from_wire, understood_from_wire
@@ -25,6 +26,7 @@ class DialogueClient:
         text: str,
         embedding: Embedding | None,
         language_code: str,
+        picture_count: int,
         state: DialogueState | None,
         domain: str,
         *,
@@ -37,6 +39,7 @@ class DialogueClient:
                 language_code=language_code,
                 text_embedding=_embedding_to_wire(embedding),
                 embedding_model=embedding.model if embedding else "",
+                images=[vision_pb2.ImageFeatures()] * picture_count,  # nothing is known of them yet
             ),
             state=dialogue_pb2.ConversationState.FromString(state.encoded) if state else None,
             domain=domain,

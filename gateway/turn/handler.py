@@ -151,7 +151,13 @@ class _Run:
             embedding = await self._stage(Stage.TEXT, seconds, call)
         seconds = self._budget.seconds_for(Stage.DIALOGUE)
         stream = self._ports.dialogue.respond(
-            text, embedding, language, opened.state, self._turn.domain, timeout_seconds=seconds
+            text,
+            embedding,
+            language,
+            len(self._turn.images),
+            opened.state,
+            self._turn.domain,
+            timeout_seconds=seconds,
         )
         answer = _WrittenAnswer()
         async with _background(self._speak(answer)) as speaking:

@@ -59,12 +59,16 @@ class Dialogue(Protocol):
         text: str,
         embedding: Embedding | None,
         language_code: str,
+        picture_count: int,
         state: DialogueState | None,
         domain: str,
         *,
         timeout_seconds: float,
     ) -> AsyncGenerator[DialogueEvent]:
-        """Answer one turn: Understood first, DialogueCompleted last. No ``state`` begins a session."""
+        """Answer one turn: Understood first, DialogueCompleted last.
+
+        No text asks the customer for a question. No ``state`` begins a session.
+        """
         ...
 
 

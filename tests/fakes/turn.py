@@ -98,12 +98,13 @@ class FakeDialogue:
         text: str,
         embedding: Embedding | None,
         language_code: str,
+        picture_count: int,
         state: DialogueState | None,
         domain: str,
         *,
         timeout_seconds: float,
     ) -> AsyncGenerator[DialogueEvent]:
-        await self.work.run(text, embedding, language_code, state, domain)
+        await self.work.run(text, embedding, language_code, picture_count, state, domain)
         for event in self.events:
             await self.work.wait(self.seconds_between)
             if isinstance(event, Exception):

@@ -141,6 +141,7 @@ async def test_a_spoken_turn_comes_back_as_text_and_speech(
     assert responded.input.text == "where is my order\nOrder 17"
     assert list(responded.input.text_embedding.sentence) == [1.0, 0.0]
     assert responded.input.embedding_model == "encoder@1"
+    assert len(responded.input.images) == 1
     assert responded.domain == "shop"
     assert not responded.HasField("state")
     assert peers.synthesizing[0].voice.language_code == "en"

@@ -127,7 +127,7 @@ def test_a_typed_turn_is_answered_without_asr_and_speech() -> None:
     ]
     assert not desk.recognizer.work.calls
     assert not desk.synthesizer.work.calls
-    assert desk.dialogue.work.calls == [("Where is it?", desk.embedder.embedding, "en", None, "shop")]
+    assert desk.dialogue.work.calls == [("Where is it?", desk.embedder.embedding, "en", 0, None, "shop")]
 
 
 def test_what_was_said_and_typed_is_joined_and_the_sessions_state_goes_along() -> None:
@@ -136,7 +136,7 @@ def test_what_was_said_and_typed_is_joined_and_the_sessions_state_goes_along() -
     events, error, _ = desk.take(replace(SPOKEN, text="Order 17"))
     assert error is None
     assert of(Transcript, events) == [desk.recognizer.transcript]
-    [(text, _, language, state, _)] = desk.dialogue.work.calls
+    [(text, _, language, _, state, _)] = desk.dialogue.work.calls
     assert text == "where is my order\nOrder 17"
     assert language == "en"  # as it was heard
     assert state == desk.store.state
@@ -206,7 +206,7 @@ def test_pictures_alone_are_stored_noticed_and_asked_about() -> None:
     [notice] = of(Notice, events)
     assert isinstance(notice, Notice)
     assert (notice.stage, notice.reason) == (Stage.VISION, "PICTURES_NOT_SUPPORTED")
-    assert desk.dialogue.work.calls == [("", None, "", None, "shop")]
+    assert desk.dialogue.work.calls == [("", None, "", 1, None, "shop")]
     assert not desk.embedder.work.calls
     assert desk.store.accepting.calls == [(SHOWN,)]
 
@@ -217,7 +217,7 @@ def test_when_nobody_spoke_dialogue_asks_back() -> None:
     events, error, _ = desk.take(SPOKEN)
     assert error is None
     assert of(Transcript, events) == [Transcript("", "", 0.0)]
-    assert desk.dialogue.work.calls == [("", None, "", None, "shop")]
+    assert desk.dialogue.work.calls == [("", None, "", 0, None, "shop")]
 
 
 @pytest.mark.parametrize("stage", [Stage.ASR, Stage.TEXT, Stage.DIALOGUE, Stage.STORE])
