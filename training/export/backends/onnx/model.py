@@ -16,7 +16,7 @@ import triton_python_backend_utils as pb_utils
 
 # What a run costs beside its content, in padded positions. Requests are joined
 # when that costs less padding than the run saves.
-_RUN_COST = 48
+_RUN_COST = 32
 
 
 class TritonPythonModel:
