@@ -15,6 +15,7 @@ async def main(settings: GatewaySettings) -> None:
         ready=gateway.store.is_ready,
         close=gateway.close,
         authenticate=gateway.credentials.authenticate,
+        interceptors=gateway.interceptors,
     )
 
 

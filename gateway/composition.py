@@ -1,10 +1,9 @@
 """Puts the gateway together from its settings."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import grpc
 from frontdesk.asr.v1 import asr_pb2
 from frontdesk.dialogue.v1 import dialogue_pb2, knowledge_pb2
 from frontdesk.gateway.v1 import conversation_pb2_grpc
@@ -15,6 +14,7 @@ from gateway import servicer
 from gateway.clients import asr, dialogue, text, tts
 from gateway.clock import SystemClock
 from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
+from gateway.health import PeerHealthInterceptor
 from gateway.proxy import ServiceProxy
 from gateway.sessions.database import open_database
 from gateway.sessions.media import FileMediaStore
@@ -29,6 +29,13 @@ from services.serving.server import Registration
 from services.serving.tokens import TokenMinter
 
 KNOWLEDGE = "frontdesk.dialogue.v1.KnowledgeService"
+_PROXIED = (
+    ("asr", asr_pb2.DESCRIPTOR.services_by_name["AsrService"]),
+    ("text", text_pb2.DESCRIPTOR.services_by_name["TextService"]),
+    ("tts", tts_pb2.DESCRIPTOR.services_by_name["TtsService"]),
+    ("dialogue", dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"]),
+    ("dialogue", knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"]),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Gateway:
     """What a server of the gateway needs."""
 
     registrations: Sequence[Registration]
+    interceptors: Sequence[PeerHealthInterceptor]
     credentials: Credentials
     store: SqlTurnStore
     close: Sequence[Callable[[], Awaitable[object]]]
@@ -87,26 +95,20 @@ def compose(settings: GatewaySettings) -> Gateway:
     async def close_database() -> None:
         engine.dispose()
 
+    proxies = [
+        (
+            ServiceProxy(descriptor, channels[label], label, settings.max_proxied_message_bytes),
+            channels[label],
+        )
+        for label, descriptor in _PROXIED
+    ]
     return Gateway(
-        registrations=[own, *_proxied(channels, settings.max_proxied_message_bytes)],
+        registrations=[own, *(proxy.registration() for proxy, _ in proxies)],
+        interceptors=[PeerHealthInterceptor({proxy.service_name: channel for proxy, channel in proxies})],
         credentials=credentials,
         store=store,
         close=[*(partial(channel.close, None) for channel in channels.values()), close_database],
     )
-
-
-def _proxied(channels: Mapping[str, grpc.aio.Channel], max_message_bytes: int) -> list[Registration]:
-    services = [
-        ("asr", asr_pb2.DESCRIPTOR.services_by_name["AsrService"]),
-        ("text", text_pb2.DESCRIPTOR.services_by_name["TextService"]),
-        ("tts", tts_pb2.DESCRIPTOR.services_by_name["TtsService"]),
-        ("dialogue", dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"]),
-        ("dialogue", knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"]),
-    ]
-    return [
-        ServiceProxy(descriptor, channels[label], label, max_message_bytes).registration()
-        for label, descriptor in services
-    ]
 
 
 def _tenants(settings: GatewaySettings) -> tuple[Tenant, ...]:

@@ -35,18 +35,23 @@ class ServiceProxy:
         self._label = label
         self._max_message_bytes = max_message_bytes
 
+    @property
+    def service_name(self) -> str:
+        """The service's full name."""
+        return str(self._descriptor.full_name)
+
     def registration(self) -> Registration:
         """Return what the server needs to serve it."""
-        return Registration(self._descriptor.full_name, lambda proxy, server: proxy.add_to(server), self)
+        return Registration(self.service_name, lambda proxy, server: proxy.add_to(server), self)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register the service's methods; without (de)serializers gRPC hands out bytes."""
         handlers = {method.name: self._handler(method) for method in self._descriptor.methods}
-        generic = grpc.method_handlers_generic_handler(self._descriptor.full_name, handlers)
+        generic = grpc.method_handlers_generic_handler(self.service_name, handlers)
         server.add_generic_rpc_handlers((generic,))
 
     def _handler(self, method: MethodDescriptor) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        path = f"/{self._descriptor.full_name}/{method.name}"
+        path = f"/{self.service_name}/{method.name}"
         channel: Any = self._channel
         match method.client_streaming, method.server_streaming:
             case False, False:

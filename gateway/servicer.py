@@ -7,13 +7,14 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import structlog
 from frontdesk.gateway.v1 import conversation_pb2, conversation_pb2_grpc
 
 from gateway.credentials import Credentials
 from gateway.sessions.records import MediaReference, StoredTurn
 from gateway.sessions.store import SqlTurnStore
 from gateway.turn.handler import TurnHandler
-from gateway.turn.types import Citation, Handoff, Transcript, TurnCompleted, Understood
+from gateway.turn.types import Citation, Handoff, Notice, Transcript, TurnCompleted, Understood
 from gateway.validation import InputLimits, customer_turn, valid_id
 from gateway.wire import (
     citation_to_wire,
@@ -27,6 +28,8 @@ from services.serving.identity import current_caller, set_caller
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = structlog.stdlib.get_logger("frontdesk.turn")
 
 SERVICE = "frontdesk.gateway.v1.ConversationService"
 _ANSWERING_SECONDS = 0.05
@@ -62,6 +65,8 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         budget = min(remaining_seconds(context) - _ANSWERING_SECONDS, self._turn_limit_seconds)
         async with aclosing(self._handler.handle(turn, budget_seconds=budget)) as events:
             async for timed in events:
+                if isinstance(timed.event, Notice):
+                    _log.warning("turn goes on", stage=timed.event.stage, reason=timed.event.reason)
                 response = event_to_wire(timed.event)
                 response.session_id = turn.session_id
                 response.turn_id = turn.turn_id

@@ -67,6 +67,7 @@ async def serving_gateway(
                 ready=gateway.store.is_ready,
                 authenticate=gateway.credentials.authenticate,
                 credential=API_KEY,
+                interceptors=gateway.interceptors,
             )
         )
         yield ServedGateway(served, authenticate)

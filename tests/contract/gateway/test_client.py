@@ -127,6 +127,18 @@ async def test_the_other_calls_come_through(gateway: ServedGateway) -> None:
     await blocking(gateway, use)
 
 
+async def test_health_of_each_service_is_its_own(tmp_path: Path, peers: FakeServices) -> None:
+    def use(client: FrontdeskClient) -> None:
+        assert client.health() == "SERVING"
+        assert client.health("frontdesk.gateway.v1.ConversationService") == "SERVING"
+        assert client.health("frontdesk.text.v1.TextService") == "SERVING"
+        assert client.health("frontdesk.dialogue.v1.KnowledgeService") == "SERVING"
+        assert client.health("frontdesk.asr.v1.AsrService") == "NOT_SERVING"
+
+    async with serving_gateway(tmp_path, peers.registrations(), targets={"asr": "127.0.0.1:1"}) as gateway:
+        await blocking(gateway, use)
+
+
 async def test_errors_say_what_is_wrong(gateway: ServedGateway, peers: FakeServices) -> None:
     error = await refusal(gateway, lambda client: client.take_turn(text="x", language="fr"))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "LANGUAGE_UNKNOWN")
