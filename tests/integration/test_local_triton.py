@@ -1,18 +1,15 @@
 """The real Triton and the client: streams, deadlines, cancellation, crashes and restarts."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 import pytest
@@ -24,6 +21,7 @@ from services.inference.spec import DataType, ModelSpec, TensorSpec
 from services.serving.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from services.triton.installation import TritonError
 from services.triton.local_server import LocalTriton
+from tests.harness.triton import free_ports
 from training.export.config import render
 
 pytestmark = pytest.mark.integration
@@ -125,21 +123,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for spec, code in ((ECHO, ECHO_CODE), (COUNTER, COUNTER_CODE), (SLOW, SLOW_CODE)):
         write_model(folder, spec, code)
     return folder
-
-
-class Ports(TypedDict):
-    grpc_port: int
-    http_port: int
-    metrics_port: int
-
-
-def free_ports() -> Ports:
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(3)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        grpc_port, http_port, metrics_port = (probe.getsockname()[1] for probe in sockets)
-    return Ports(grpc_port=grpc_port, http_port=http_port, metrics_port=metrics_port)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """The rendered configuration, read back with Triton's own message."""
 
+import dataclasses
 import json
+from typing import Any
 
 import pytest
 from google.protobuf import text_format
@@ -14,14 +16,16 @@ def read(spec: ModelSpec, manifest: dict[str, object]) -> model_config_pb2.Model
     return text_format.Parse(render(spec, manifest), model_config_pb2.ModelConfig())
 
 
-def spec(**changes: object) -> ModelSpec:
-    standard: dict[str, object] = {
-        "name": "echo",
-        "backend": "onnx",
-        "inputs": (TensorSpec("ids", DataType.INT64, (-1,)), TensorSpec("scale", DataType.FP32, (1,), True)),
-        "outputs": (TensorSpec("vector", DataType.FP32, (-1, 384)),),
-    }
-    return ModelSpec(**{**standard, **changes})
+SPEC = ModelSpec(
+    name="echo",
+    backend="onnx",
+    inputs=(TensorSpec("ids", DataType.INT64, (-1,)), TensorSpec("scale", DataType.FP32, (1,), True)),
+    outputs=(TensorSpec("vector", DataType.FP32, (-1, 384)),),
+)
+
+
+def spec(**changes: Any) -> ModelSpec:
+    return dataclasses.replace(SPEC, **changes)
 
 
 def test_tensors_keep_names_types_shapes_and_optionality() -> None:
