@@ -88,8 +88,8 @@ def forward(
     """BERT as its paper defines it: tokens [batch, length, width] and sentence [batch, width]."""
 
     def linear(name: str, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        product: NDArray[np.float32] = value @ weights.matrices[f"{name}.w"].dequantized().T
-        return product + weights.vectors[f"{name}.b"]
+        product = value @ weights.matrices[f"{name}.w"].dequantized().T
+        return np.asarray(product + weights.vectors[f"{name}.b"])
 
     def norm(name: str, value: NDArray[np.float32]) -> NDArray[np.float32]:
         centred = value - value.mean(-1, keepdims=True)
