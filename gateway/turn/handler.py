@@ -102,34 +102,39 @@ class _Run:
         self._timings: list[StageTiming] = []
 
     async def to_end(self) -> None:
-        """Take the turn, or replay it where it was completed before."""
-        async with AsyncExitStack() as until_end:
+        """Take the turn, or replay it where it was completed before.
+
+        Hearing begins while the turn is being stored: the customer waits for the longer one only.
+        """
+        async with _background(self._hear()) as hearing, AsyncExitStack() as until_end:
             with self._timed(Stage.STORE):
                 opened = await until_end.enter_async_context(self._ports.store.open(self._turn))
             if opened.replay:
                 self._replay(opened)
             else:
-                await self._take(opened)
+                await self._take(opened, hearing)
 
     def _replay(self, opened: OpenTurn) -> None:
         for stored in opened.replay:
             event = stored.event
             self._emit(replace(event, replayed=True) if isinstance(event, TurnCompleted) else event)
 
-    async def _take(self, opened: OpenTurn) -> None:
+    async def _take(self, opened: OpenTurn, hearing: Awaitable[Transcript | None]) -> None:
         self._emit(TurnStarted())
         if self._turn.images:
             message = "pictures are stored with the turn and not looked at in this release"
             self._emit(Notice(Stage.VISION, "PICTURES_NOT_SUPPORTED", message))
-        transcript = await self._hear()
+        transcript = await hearing
+        if transcript:
+            self._emit(transcript)
         said = transcript.text if transcript else ""
         text = "\n".join(part for part in (said, self._turn.text) if part.strip())
         language = self._turn.language_code or (transcript.language_code if transcript and said else "")
         answer = await self._answer(opened, text, language)
-        completed = TurnCompleted(answer.decision, answer.answer, tuple(self._timings))
+        completed = TurnCompleted(answer.decision, answer.answer, self._timings_by_start())
         with self._timed(Stage.STORE):
             await opened.complete((*self._events, self._now(completed)), answer.state)
-        self._emit(replace(completed, timings=tuple(sorted(self._timings, key=lambda timing: timing.start))))
+        self._emit(replace(completed, timings=self._timings_by_start()))
 
     async def _hear(self) -> Transcript | None:
         audio = self._turn.audio
@@ -139,9 +144,7 @@ class _Run:
             audio = replace(audio, language_code=self._turn.language_code)
         seconds = self._budget.seconds_for(Stage.ASR)
         call = self._ports.recognizer.recognize(audio, timeout_seconds=seconds)
-        transcript = await self._stage(Stage.ASR, seconds, call)
-        self._emit(transcript)
-        return transcript
+        return await self._stage(Stage.ASR, seconds, call)
 
     async def _answer(self, opened: OpenTurn, text: str, language: str) -> DialogueCompleted:
         embedding = None
@@ -228,6 +231,9 @@ class _Run:
             yield
         finally:
             self._timings.append(StageTiming(stage, start, self._offset() - start))
+
+    def _timings_by_start(self) -> tuple[StageTiming, ...]:
+        return tuple(sorted(self._timings, key=lambda timing: timing.start))
 
     def _offset(self) -> timedelta:
         return timedelta(seconds=self._ports.clock.monotonic() - self._start)
