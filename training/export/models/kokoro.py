@@ -34,7 +34,11 @@ def cut(kokoro: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """The front and the generator of the published graph, the latter in float."""
     graph = kokoro.graph
     del graph.value_info[:]
-    shapes = {_STEPS: [1, 512, "steps"], _HARMONICS: [1, 22, "harmonic_steps"], _ENERGY: [1, "steps"]}
+    shapes: dict[str, list[int | str]] = {
+        _STEPS: [1, 512, "steps"],
+        _HARMONICS: [1, 22, "harmonic_steps"],
+        _ENERGY: [1, "steps"],
+    }
     graph.value_info.extend(_tensor(name, shape) for name, shape in shapes.items())
     extractor = Extractor(kokoro)
     front = extractor.extract_model(["tokens", "style", "speed"], [_STEPS, _HARMONICS, _ENERGY])

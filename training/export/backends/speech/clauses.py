@@ -1,11 +1,12 @@
 """Splits a text where a speaker may pause."""
 
 import re
+from collections.abc import Callable
 
 _CLAUSE = re.compile(r"(?<=[,;:—，、；：])\s*|(?<=[.!?…。！？])[\"”’」』)）]*\s+|(?<=[。！？])")
 
 
-def split(text, weigh, first, largest):
+def split(text: str, weigh: Callable[[str], int], first: int, largest: int) -> list[str]:
     """Clauses of ``text``, joined to pieces that are as long as they may be.
 
     ``weigh(clause)`` is a clause's length. The first piece ends at the first pause after ``first``, so
@@ -25,6 +26,6 @@ def split(text, weigh, first, largest):
     return [*pieces, piece] if piece.strip() else pieces
 
 
-def pause_seconds(piece):
+def pause_seconds(piece: str) -> float:
     """The silence that follows a piece inside a text."""
     return 0.12 if piece.rstrip()[-1:] in ",;:—，、；：" else 0.28

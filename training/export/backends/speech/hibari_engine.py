@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,12 @@ class HibariEngine:
 
     voices = ("heart",)
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder: Path, threads: int) -> None:
         self._verify(folder)
         self._hibari = tts.Hibari(model=str(folder / "hibari.onnx"), threads=threads)
         self._hibari.g2p.oov("frontdesk")  # loads what is loaded lazily
 
-    def speak(self, text, voice, speed):
+    def speak(self, text: str, voice: str, speed: float) -> Iterator[np.ndarray]:
         """Chunks of samples; a piece starts and ends within 20 ms of its sound."""
         pieces = clauses.split(text, lambda clause: len(clause), _FIRST_PHONEMES, _MOST_PHONEMES)
         for index, piece in enumerate(pieces):
@@ -44,16 +45,18 @@ class HibariEngine:
                 yield np.zeros(int(clauses.pause_seconds(piece) / speed * SAMPLE_RATE), np.float32)
 
     @staticmethod
-    def _verify(folder):
+    def _verify(folder: Path) -> None:
         """The word lists come with the installed package: they must be those of the weights' manifest."""
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         for name, expected in manifest["package_files"].items():
             path = Path(tts.ASSETS) / name
             if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-                raise RuntimeError(f"{path} is not the file of the weights' manifest: install hibari-tts==0.2.1")
+                raise RuntimeError(
+                    f"{path} is not the file of the weights' manifest: install hibari-tts==0.2.1"
+                )
 
 
-def trim(samples):
+def trim(samples: np.ndarray) -> np.ndarray:
     """Without the silence at both ends, but for 20 ms; faded there, so that nothing clicks."""
     loud = np.flatnonzero(np.abs(samples) > _SILENCE)
     if not loud.size:

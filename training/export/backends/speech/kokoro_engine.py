@@ -8,6 +8,8 @@ first, longer ones while the customer already hears it. Silence that Kokoro puts
 """
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -30,7 +32,7 @@ _LIMIT = 500  # phonemes that Kokoro takes at once
 class KokoroEngine:
     """Voices that the exporter has put into ``voices.npz``: each with styles [rows, 256] and statistics."""
 
-    def __init__(self, folder, threads):
+    def __init__(self, folder: Path, threads: int) -> None:
         self._front = session(folder / "front.onnx", threads)
         self._generator = session(folder / "generator.onnx", threads)
         self._vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))["vocab"]
@@ -40,9 +42,11 @@ class KokoroEngine:
         self._phonemes = Phonemes()
         self.voices = tuple(sorted(self._styles))
 
-    def speak(self, text, voice, speed):
+    def speak(self, text: str, voice: str, speed: float) -> Iterator[np.ndarray]:
         """Chunks of samples, in order, without gaps between them."""
-        pieces = clauses.split(text, lambda clause: len(self._phonemes(clause)), _FIRST_PHONEMES, _MOST_PHONEMES)
+        pieces = clauses.split(
+            text, lambda clause: len(self._phonemes(clause)), _FIRST_PHONEMES, _MOST_PHONEMES
+        )
         early = True
         for index, piece in enumerate(pieces):
             ids = token_ids(self._phonemes(piece), self._vocabulary)
@@ -53,7 +57,7 @@ class KokoroEngine:
             if index + 1 < len(pieces):
                 yield np.zeros(int(clauses.pause_seconds(piece) / speed * SAMPLE_RATE), np.float32)
 
-    def _piece(self, ids, voice, speed, early):
+    def _piece(self, ids: list[int], voice: str, speed: float, early: bool) -> Iterator[np.ndarray]:
         style = style_for(self._styles[voice], len(ids))
         steps, harmonics, energy = run_front(self._front, ids, style, speed)
         frames = energy.size // _STEPS
@@ -80,7 +84,7 @@ class KokoroEngine:
             yield samples
 
 
-def session(model, threads):
+def session(model: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session that does not spin."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -91,18 +95,20 @@ def session(model, threads):
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def token_ids(phonemes, vocabulary):
+def token_ids(phonemes: str, vocabulary: Mapping[str, int]) -> list[int]:
     """Phonemes that Kokoro knows, as its token ids."""
     return [vocabulary[phoneme] for phoneme in phonemes if phoneme in vocabulary]
 
 
-def style_for(styles, length):
+def style_for(styles: np.ndarray, length: int) -> np.ndarray:
     """A voice's style [1, 256]: the sound of one row, the prosody of the row for ``length`` phonemes."""
     prosody = styles[min(max(length, 1), len(styles)) - 1]
     return np.concatenate([styles[STYLE_ROW][:128], prosody[128:]])[None]
 
 
-def run_front(front, ids, style, speed):
+def run_front(
+    front: onnxruntime.InferenceSession, ids: Sequence[int], style: np.ndarray, speed: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the generator needs, of ``ids`` without the padding: steps, harmonics, energy."""
     inputs = {
         "tokens": np.array([[0, *ids, 0]], np.int64),
@@ -113,7 +119,7 @@ def run_front(front, ids, style, speed):
     return steps, harmonics, energy[0]
 
 
-def windows(loudness, start, end, first_size):
+def windows(loudness: np.ndarray, start: int, end: int, first_size: float) -> Iterator[tuple[int, int]]:
     """Frames [start, end) cut into windows that grow, each cut where it is quietest nearby."""
     size = first_size
     while end - start > size * 1.5:

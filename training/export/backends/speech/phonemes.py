@@ -14,17 +14,17 @@ _SPOKEN = re.compile(r"[A-Za-z0-9]")
 class Phonemes:
     """Mandarin by misaki as Kokoro was trained with it, the rest by hibari's English rules."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         jieba.setLogLevel(logging.WARNING)
         self._english = G2P()
         self._english.oov("frontdesk")  # loads what is loaded lazily
         self._mandarin = ZHG2P()
 
-    def __call__(self, text):
+    def __call__(self, text: str) -> str:
         runs = _HAN.findall(ZHG2P.map_punctuation(text))
         return re.sub(r"\s+", " ", "".join(self._run(run) for run in runs)).strip()
 
-    def _run(self, run):
+    def _run(self, run: str) -> str:
         if "\u3400" <= run[0] <= "\u9fff":
             return ZHG2P.legacy_call(run)
         if not _SPOKEN.search(run):

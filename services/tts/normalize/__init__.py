@@ -1,0 +1,1 @@
+"""Written text → the words that a person would read out."""
