@@ -88,13 +88,13 @@ def forward(
     """BERT as its paper defines it: tokens [batch, length, width] and sentence [batch, width]."""
 
     def linear(name: str, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        product = value @ weights.matrices[f"{name}.w"].dequantized().T
-        return np.asarray(product + weights.vectors[f"{name}.b"])
+        return value @ weights.matrices[f"{name}.w"].dequantized().T + weights.vectors[f"{name}.b"]
 
     def norm(name: str, value: NDArray[np.float32]) -> NDArray[np.float32]:
         centred = value - value.mean(-1, keepdims=True)
         deviation = np.sqrt((centred**2).mean(-1, keepdims=True) + weights.epsilon)
-        return centred / deviation * weights.vectors[f"{name}.w"] + weights.vectors[f"{name}.b"]
+        scaled: NDArray[np.float32] = centred / deviation * weights.vectors[f"{name}.w"]
+        return scaled + weights.vectors[f"{name}.b"]
 
     def heads(value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value.reshape(*value.shape[:2], weights.heads, -1).transpose(0, 2, 1, 3)
