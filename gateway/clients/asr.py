@@ -3,10 +3,10 @@
 import grpc
 from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
 
+from gateway.clients.fields import with_fields
 from gateway.turn.types import AudioInput, Transcript
 from gateway.wire import word_from_wire
 from services.serving.calls import as_domain_error, call_metadata
-from services.serving.errors import FieldViolation, FrontdeskError
 
 SERVICE = "frontdesk.asr.v1.AsrService"
 
@@ -32,25 +32,13 @@ class AsrClient:
         try:
             response = await self._stub.Recognize(request, timeout=timeout_seconds, metadata=call_metadata())
         except grpc.aio.AioRpcError as error:
-            raise _in_the_turns_words(as_domain_error(error, "asr")) from error
+            raise with_fields(as_domain_error(error, "asr"), _field) from error
         return Transcript(
             response.transcript,
             response.language_code,
             response.confidence,
             tuple(word_from_wire(word) for word in response.words),
         )
-
-
-def _in_the_turns_words(error: FrontdeskError) -> FrontdeskError:
-    """Name fields as ``HandleTurnRequest`` does, which is what the caller sent."""
-    violations = [FieldViolation(_field(v.field), v.description) for v in error.violations]
-    return type(error)(
-        error.reason,
-        error.message,
-        violations=violations,
-        metadata=error.metadata,
-        retry_after_seconds=error.retry_after_seconds,
-    )
 
 
 def _field(field: str) -> str:

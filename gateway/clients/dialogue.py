@@ -7,6 +7,7 @@ from frontdesk.dialogue.v1 import dialogue_pb2, dialogue_pb2_grpc
 from frontdesk.text.v1 import text_pb2
 from frontdesk.vision.v1 import vision_pb2
 
+from gateway.clients.fields import with_fields
 from gateway.turn.types import AnswerText, DialogueCompleted, DialogueEvent, DialogueState, Embedding
 from gateway.wire import citation_from_wire, decision_from_wire, handoff_from_wire, understood_from_wire
 from services.serving.calls import as_domain_error, call_metadata
@@ -49,7 +50,7 @@ class DialogueClient:
             async for response in call:
                 yield _event(response)
         except grpc.aio.AioRpcError as error:
-            raise as_domain_error(error, "dialogue") from error
+            raise with_fields(as_domain_error(error, "dialogue"), _field) from error
         finally:
             call.cancel()
 
@@ -80,6 +81,10 @@ def _event(response: dialogue_pb2.RespondResponse) -> DialogueEvent:
     except ValueError as error:
         raise _not_understood() from error
     raise _not_understood()
+
+
+def _field(field: str) -> str:
+    return field.removeprefix("input.")
 
 
 def _not_understood() -> Unavailable:

@@ -3,6 +3,7 @@
 import grpc
 from frontdesk.text.v1 import text_pb2, text_pb2_grpc
 
+from gateway.clients.fields import with_fields
 from gateway.turn.types import Embedding
 from services.serving.calls import as_domain_error, call_metadata
 from services.serving.errors import Unavailable
@@ -22,7 +23,7 @@ class TextClient:
         try:
             response = await self._stub.EmbedTexts(request, timeout=timeout_seconds, metadata=call_metadata())
         except grpc.aio.AioRpcError as error:
-            raise as_domain_error(error, "text") from error
+            raise with_fields(as_domain_error(error, "text"), lambda _: "text") from error
         if len(response.embeddings) != 1:
             raise Unavailable("TEXT_UNAVAILABLE", "text did not return the one embedding asked for")
         embedding = response.embeddings[0]

@@ -276,6 +276,18 @@ async def test_unusable_audio_is_the_customers_by_the_turns_own_field_names(gate
     assert "audio.content" in str(refused.error.trailing_metadata())
 
 
+async def test_dialogues_refusal_is_told_by_the_turns_own_field_names(
+    gateway: ServedGateway, peers: FakeServices
+) -> None:
+    peers.failing["Respond"] = InvalidArgument("LANGUAGE_UNKNOWN", "no", field="input.language_code")
+    refused = await take(gateway, request(text="hello"))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.error is not None
+    metadata = str(refused.error.trailing_metadata())
+    assert "language_code" in metadata
+    assert "input.language_code" not in metadata
+
+
 async def test_an_unpublished_domain_is_told_as_such(gateway: ServedGateway, peers: FakeServices) -> None:
     peers.failing["Respond"] = FailedPrecondition("NOTHING_PUBLISHED", "publish a domain first")
     refused = await take(gateway, request(text="hello"))
