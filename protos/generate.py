@@ -1,6 +1,6 @@
 """Generates Python code and type stubs from the .proto files into build/protos.
 
-    python protos/generate.py
+python protos/generate.py
 """
 
 import shutil
