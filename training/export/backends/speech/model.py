@@ -35,7 +35,7 @@ class TritonPythonModel:
             speed = float(pb_utils.get_input_tensor_by_name(request, "speed").as_numpy()[0])
             fault = self._fault(voice, speed)
             if fault:
-                _finish(sender, fault)
+                _finish(sender, pb_utils.TritonError(fault, pb_utils.TritonError.INVALID_ARG))
                 continue
             chunks = self._engine.speak(text, voice, speed)
             self._turns.add(chunks, _Listener(sender))
@@ -65,12 +65,12 @@ class _Listener:
         self._sender.send(pb_utils.InferenceResponse([tensor]))
 
     def finish(self, error):
-        _finish(self._sender, str(error) if error else "")
+        _finish(self._sender, pb_utils.TritonError(str(error)) if error else None)
 
 
-def _finish(sender, fault):
+def _finish(sender, error):
     flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-    if fault:
-        sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError(fault)), flags=flags)
+    if error:
+        sender.send(pb_utils.InferenceResponse(error=error), flags=flags)
     else:
         sender.send(flags=flags)
