@@ -38,6 +38,10 @@ def english_tokens(text: str, *, capitals_spell: bool = True) -> list[str]:
     tokens: list[str] = []
     tens = 0
     for word in _WORD.findall(text):
+        if capitals_spell and word.isupper() and len(word) > 1:
+            tokens += [*(str(tens) if tens else ""), *word.lower().replace("o", "0")]
+            tens = 0
+            continue
         lower = _cardinal(word.lower())
         if tens and lower in _UNITS and 0 < _UNITS[lower] < 10:
             tokens += [str(tens // 10), str(_UNITS[lower])]
@@ -54,8 +58,6 @@ def english_tokens(text: str, *, capitals_spell: bool = True) -> list[str]:
             tokens += word
         elif lower in ("o", "oh"):
             tokens.append("0")
-        elif capitals_spell and word.isupper():
-            tokens += lower.replace("o", "0")
         else:
             tokens.append(lower.replace("'", ""))
     return tokens + list(str(tens) if tens else "")

@@ -126,7 +126,7 @@ class Transcriber:
     def _hear(self, samples, encoded, frames, language):
         tokens, words, silence, complete = self._decode(samples, encoded, language)
         text = self._text(tokens)
-        if frames < _FULL_FRAMES and (not complete or repeats(text, [word for word, _ in words])):
+        if frames < _FULL_FRAMES and (not complete or repeats(text)):
             # The short window sometimes breaks into loops; the window of the training seldom does.
             encoded, frames = self._encode(samples, WINDOW_SECONDS)
             tokens, words, silence, _ = self._decode(samples, encoded, language)

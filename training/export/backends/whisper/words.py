@@ -1,5 +1,6 @@
 """Token ids → words, and the signs that a decoder ran in circles."""
 
+import re
 import string
 import zlib
 
@@ -32,22 +33,16 @@ def _whole_characters(tokenizer, tokens):
             begin = end
 
 
-def repeats(text, words):
-    """Whether the text is a loop: the same one to eight words again and again, at least five times.
+def repeats(text):
+    """Whether the text is a loop: the same again at least five times, over a dozen characters or more.
 
-    Four equal words in a row may well be said ("no no no no", "six six six six"); longer texts are
-    also judged as Whisper does, by how well they compress.
+    A few equal words in a row may well be said ("no no no", "zero zero zero zero"). Longer texts are also
+    judged as Whisper does, by how well they compress: ordinary speech stays below 2.4.
     """
-    for length in range(1, 9):
-        run = 0
-        for index in range(length, len(words)):
-            run = run + 1 if words[index] == words[index - length] else 0
-            if run >= max(4 * length, 6):
-                return True
-    return len(text) > 60 and compression_ratio(text) > 2.4
-
-
-def compression_ratio(text):
-    """Bytes of the text by bytes of its zlib form; ordinary speech stays below 2.4."""
+    if any(len(found[0]) >= 12 for found in _AGAIN.finditer(text)):
+        return True
     encoded = text.encode()
-    return len(encoded) / len(zlib.compress(encoded)) if encoded else 0.0
+    return len(encoded) > 60 and len(encoded) > 2.4 * len(zlib.compress(encoded))
+
+
+_AGAIN = re.compile(r"(.{1,60}?)\1{4,}", re.DOTALL)
