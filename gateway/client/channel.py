@@ -93,6 +93,10 @@ def open_channel(
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),  # the server's limit counts, and names itself
         ("grpc.max_receive_message_length", -1),
+        # A gateway that was restarted is found again at once, not after a minute.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that a connection may take
+        ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if root_certificates is None:
         connection = grpc.insecure_channel(target, options)

@@ -38,6 +38,7 @@ async def serving_gateway(
     peers: Sequence[Registration],
     *,
     targets: Mapping[str, str] | None = None,
+    gateway_port: int = 0,
     **settings: Any,
 ) -> AsyncIterator[ServedGateway]:
     """Serve ``peers`` on one port and a gateway before them; its data stay in ``folder``.
@@ -68,6 +69,7 @@ async def serving_gateway(
                 authenticate=gateway.credentials.authenticate,
                 credential=API_KEY,
                 interceptors=gateway.interceptors,
+                port=gateway_port,
             )
         )
         yield ServedGateway(served, authenticate)

@@ -17,6 +17,7 @@ from gateway.client import FrontdeskApiError, FrontdeskClient, TurnResult, colle
 from services.serving.errors import FieldViolation, InvalidArgument
 from tests.fakes.services import ANSWER, FakeServices
 from tests.harness.gateway import ServedGateway, serving_gateway
+from tests.harness.grpc_server import serving
 
 T = TypeVar("T")
 
@@ -189,3 +190,16 @@ def test_it_needs_grpc_and_protobuf_alone() -> None:
     ours = {name for name in imported if name.startswith("gateway.client")}
     others = {name.partition(".")[0] for name in imported - ours} - set(sys.stdlib_module_names)
     assert others == {"frontdesk", "google", "grpc"}
+
+
+async def test_a_gateway_that_starts_late_is_found_soon(tmp_path: Path, peers: FakeServices) -> None:
+    async with serving([]) as free:
+        port = free.server.port
+    with FrontdeskClient(f"127.0.0.1:{port}", "fd_demo", timeout_seconds=5) as client:
+        for _ in range(30):  # gRPC's default would wait longer with each failure
+            with pytest.raises(FrontdeskApiError):
+                await asyncio.to_thread(client.health)
+            await asyncio.sleep(0.1)
+        async with serving_gateway(tmp_path, peers.registrations(), gateway_port=port):
+            await asyncio.sleep(2.5)
+            assert await asyncio.to_thread(client.health) == "SERVING"
