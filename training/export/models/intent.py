@@ -1,0 +1,98 @@
+"""Trains and exports a domain's intent model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from scipy.special import softmax
+
+from services.dialogue import model
+from services.dialogue.domain.loader import load_domain
+from services.dialogue.intent_client import manifest_entry
+from services.dialogue.model import EMBEDDING_WIDTH, intent_spec
+from services.text.model import TEXT_ENCODER
+from training.export.context import ExportContext
+from training.text import encoder, intent
+from training.text.encoder import ExportedTextEncoder
+from training.text.intent import TrainedIntent
+
+_MOST_DIFFERENCE: Final = 1e-4
+_PURE: Final = ("evidence.py", "retrieval.py", "intent_client.py", "knowledge/words.py", "knowledge/index.py")
+"""What computes the features that the calibrators are fitted on."""
+
+
+def export(context: ExportContext) -> None:
+    """Put ``intent_<domain>`` into the repository; nothing when no domain is given."""
+    if context.domain is None:
+        return
+    domain = load_domain(context.domain)
+    encoder_folder = context.version_folder(TEXT_ENCODER.name)
+
+    def write(folder: Path) -> Mapping[str, Any]:
+        embed = ExportedTextEncoder(encoder_folder)
+        trained = intent.train(domain, embed)
+        onnx.save(build_head(trained), str(folder / "model.onnx"))
+        (folder / "labels.json").write_text(json.dumps(trained.labels, indent=2), encoding="utf-8")
+        entry = manifest_entry(
+            trained.labels,
+            embed.embedding_model,
+            trained.calibrators,
+            trained.thresholds,
+            trained.rank_weights,
+        )
+        return {
+            **entry,
+            "domain": domain.name,
+            "trained_on": domain.version,
+            "report": dict(trained.report),
+            "parity": check_parity(folder, trained),
+        }
+
+    dialogue = Path(model.__file__).parent
+    context.build(
+        intent_spec(domain.name),
+        write,
+        sources=[
+            Path(__file__),
+            Path(intent.__file__),
+            Path(encoder.__file__),
+            encoder_folder / "manifest.json",
+            # All that is trained on; policies, templates and held-out questions change nothing.
+            *(context.domain / name for name in ("domain.yaml", "intents", "passages", "out_of_scope.yaml")),
+            *(dialogue / name for name in _PURE),
+        ],
+    )
+
+
+def build_head(trained: TrainedIntent) -> onnx.ModelProto:
+    """Make the graph ``probabilities = softmax(sentence @ weight + bias)``."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["sentence", "weight", "bias"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ],
+        "intent",
+        [helper.make_tensor_value_info("sentence", TensorProto.FLOAT, ["batch", EMBEDDING_WIDTH])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(trained.labels)])],
+        [numpy_helper.from_array(trained.weight, "weight"), numpy_helper.from_array(trained.bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def check_parity(folder: Path, trained: TrainedIntent) -> dict[str, float]:
+    """Compare the graph with the trained numbers. Raises ``ValueError`` when they differ."""
+    vectors = np.random.default_rng(0).standard_normal((32, EMBEDDING_WIDTH)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["probabilities"], {"sentence": vectors})
+    difference = float(np.abs(found - softmax(vectors @ trained.weight + trained.bias, axis=1)).max())
+    if difference > _MOST_DIFFERENCE:
+        raise ValueError(f"the exported head differs from the trained one by {difference:.1e}")
+    return {"vectors": len(vectors), "largest_difference": round(difference, 8)}
