@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.dialogue.domain.types import OUT_OF_SCOPE, Intent
-from services.dialogue.retrieval import RANK_CONSTANT, Hit, Scores, fuse, hit, ranking, search
+from services.dialogue.retrieval import Hit, Scores, fuse, hit, ranking, search
 
 OPTIONS = 5
+
+PROBABILITY_FLOOR = 1e-4
 
 NEIGHBOURS = 10
 """Passages that the best one's cosine is compared with."""
@@ -42,6 +45,7 @@ FEATURES: Mapping[AnswerKind, tuple[str, ...]] = {
         "bm25_share",
         "agreement",
         "mandarin",
+        "posterior_logit",
     ),
     AnswerKind.PASSAGE: ("cosine", "cosine_lead", "bm25_share", "agreement", "mandarin"),
 }
@@ -53,6 +57,15 @@ class IntentProbability:
 
     label: str
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class RankWeights:
+    """What evidence for a passage counts: log P(its intents), cosine, BM25 as a share of the best."""
+
+    log_intent: float
+    cosine: float
+    bm25_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +109,14 @@ class Evidence:
 
     ``intents`` are all labels, most likely first. ``scores`` is None when there
     is no passage in the language. ``known`` are the domain's intents by id.
+    ``weights`` rank the passages of intents.
     """
 
     language: str
     intents: tuple[IntentProbability, ...]
     scores: Scores | None
     known: Mapping[str, Intent]
+    weights: RankWeights
 
     def candidates(self) -> list[Candidate]:
         """Give the best candidate of each kind that there is."""
@@ -126,42 +141,71 @@ class Evidence:
 
     def by_intent_and_passage(self) -> Candidate | None:
         """Give the best passage of the known intents."""
-        hits = self.options()
-        if not hits or self.scores is None:
+        ranked = self._ranked()
+        if ranked is None or self.scores is None:
             return None
-        passage_id = hits[0].passage.id
+        positions, values = ranked
+        best = int(positions[values.argmax()])
+        passage_id = self.scores.passages[best].id
         supporting = [item.label for item in self.intents if passage_id in self._passages(item.label)]
-        features = (*self._of_intents(set(supporting)), *self._of_retrieval(self.scores, passage_id))
-        return Candidate(AnswerKind.INTENT_PASSAGE, self.known[supporting[0]], hits[0], features)
+        siblings = {p for label in supporting for p in self._passages(label)}
+        own = np.array([self.scores.passages[position].id in siblings for position in positions])
+        shares = np.exp(values - values.max())
+        features = (
+            *self._of_intents(set(supporting)),
+            *self._of_retrieval(self.scores, best),
+            _logit(float(shares[own].sum() / shares.sum())),
+        )
+        found = hit(self.scores, best, fuse(self.scores).get(best, 0.0))
+        return Candidate(AnswerKind.INTENT_PASSAGE, self.known[supporting[0]], found, features)
 
     def by_passage(self) -> Candidate | None:
         """Give the best passage by retrieval alone."""
         hits = search(self.scores, 1) if self.scores else []
         if not hits or self.scores is None:
             return None
-        features = self._of_retrieval(self.scores, hits[0].passage.id)
+        features = self._of_retrieval(self.scores, self.scores.positions[hits[0].passage.id])
         return Candidate(AnswerKind.PASSAGE, None, hits[0], features)
 
     def options(self) -> list[Hit]:
-        """Rank the known intents' passages by vectors, BM25 and understanding; at most ``OPTIONS``.
-
-        Reciprocal rank fusion of three rankings; in the third, each passage of
-        the n-th likely intent has rank n.
-        """
-        scores = self.scores
-        if scores is None:
+        """Give the best passages of the known intents, best first; at most ``OPTIONS``."""
+        ranked = self._ranked()
+        if ranked is None or self.scores is None:
             return []
-        order = [item.label for item in self.intents if self._passages(item.label)]
-        rank_of: dict[str, int] = {}
-        for rank, label in enumerate(order, start=1):
-            for passage in self._passages(label):
-                rank_of.setdefault(passage, rank)
-        passages = scores.passages
-        mapped = [position for position, passage in enumerate(passages) if passage.id in rank_of]
-        fused = fuse(scores)
-        total = {p: fused.get(p, 0.0) + 1.0 / (RANK_CONSTANT + rank_of[passages[p].id]) for p in mapped}
-        best = sorted(mapped, key=lambda p: (-total[p], -scores.cosine[p], p))[:OPTIONS]
-        return [hit(scores, position, total[position]) for position in best]
+        positions, values = ranked
+        fused = fuse(self.scores)
+        best = [int(positions[place]) for place in np.argsort(-values, kind="stable")[:OPTIONS]]
+        return [hit(self.scores, position, fused.get(position, 0.0)) for position in best]
+
+    def rank_features(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Give the positions of the intents' passages, and ``[n, 3]`` of what ``RankWeights`` weigh."""
+        if self.scores is None:
+            return None
+        probability: dict[int, float] = {}
+        for item in self.intents:
+            for passage in self._passages(item.label):
+                position = self.scores.positions.get(passage)
+                if position is not None:
+                    probability[position] = probability.get(position, 0.0) + item.probability
+        if not probability:
+            return None
+        positions = np.array(sorted(probability), np.int64)
+        bm25 = self.scores.bm25[positions]
+        features = np.column_stack(
+            [
+                np.log([max(probability[int(position)], PROBABILITY_FLOOR) for position in positions]),
+                self.scores.cosine[positions],
+                bm25 / max(float(self.scores.bm25.max()), 1e-9),
+            ]
+        )
+        return positions, features
+
+    def _ranked(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        found = self.rank_features()
+        if found is None:
+            return None
+        weights = np.array([self.weights.log_intent, self.weights.cosine, self.weights.bm25_share])
+        return found[0], found[1] @ weights
 
     def _passages(self, label: str) -> tuple[str, ...]:
         return self.known[label].passages if label in self.known else ()
@@ -172,8 +216,7 @@ class Evidence:
         outside = sum(item.probability for item in self.intents if item.label == OUT_OF_SCOPE)
         return _logit(probability), probability - rival, _logit(outside)
 
-    def _of_retrieval(self, scores: Scores, passage_id: str) -> tuple[float, float, float, float, float]:
-        position = next(p for p, passage in enumerate(scores.passages) if passage.id == passage_id)
+    def _of_retrieval(self, scores: Scores, position: int) -> tuple[float, float, float, float, float]:
         cosine, bm25 = float(scores.cosine[position]), float(scores.bm25[position])
         rivals = [float(scores.cosine[p]) for p in ranking(scores.cosine, NEIGHBOURS + 1) if p != position]
         best_bm25 = float(scores.bm25.max())
@@ -188,5 +231,5 @@ class Evidence:
 
 
 def _logit(probability: float) -> float:
-    clipped = min(max(probability, 1e-4), 1.0 - 1e-4)
+    clipped = min(max(probability, PROBABILITY_FLOOR), 1.0 - PROBABILITY_FLOOR)
     return math.log(clipped / (1.0 - clipped))

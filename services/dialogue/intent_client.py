@@ -3,12 +3,13 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator
+from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator, RankWeights
 from services.dialogue.model import intent_spec
 from services.dialogue.policy import Thresholds
 from services.dialogue.ports import IntentProfile
@@ -62,6 +63,7 @@ def manifest_entry(
     embedding_model: str,
     calibrators: Mapping[AnswerKind, Calibrator],
     thresholds: Thresholds,
+    rank_weights: RankWeights,
 ) -> dict[str, Any]:
     """Give what the exporter writes into the manifest and ``profile`` reads."""
     return {
@@ -77,7 +79,8 @@ def manifest_entry(
             }
             for kind, calibrator in calibrators.items()
         },
-        "thresholds": {"answer_at": thresholds.answer_at, "ask_at": thresholds.ask_at},
+        "rank_weights": asdict(rank_weights),
+        "thresholds": asdict(thresholds),
     }
 
 
@@ -98,7 +101,8 @@ def _profile(domain: str, parameters: Mapping[str, str]) -> IntentProfile:
             labels=tuple(manifest["labels"]),
             embedding_model=manifest["embedding_model"],
             calibrators=calibrators,
-            thresholds=Thresholds(manifest["thresholds"]["answer_at"], manifest["thresholds"]["ask_at"]),
+            thresholds=Thresholds(**manifest["thresholds"]),
+            rank_weights=RankWeights(**manifest["rank_weights"]),
         )
     except (LookupError, TypeError, ValueError) as error:
         raise FailedPrecondition(

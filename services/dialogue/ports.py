@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.dialogue.evidence import AnswerKind, Calibrator
+from services.dialogue.evidence import AnswerKind, Calibrator, RankWeights
 from services.dialogue.policy import Thresholds
 
 
@@ -55,6 +55,7 @@ class IntentProfile:
     embedding_model: str
     calibrators: Mapping[AnswerKind, Calibrator]
     thresholds: Thresholds
+    rank_weights: RankWeights
 
 
 class IntentModel(Protocol):

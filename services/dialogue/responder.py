@@ -224,7 +224,8 @@ class Responder:
         probabilities = await self._intents.probabilities(domain.name, vector, timeout_seconds=remaining())
         scores = knowledge.score(language, vector, self._split(asked.text, language))
         known = {intent.id: intent for intent in domain.intents}
-        return Evidence(language, rank_intents(profile.labels, list(probabilities)), scores, known), profile
+        ranked = rank_intents(profile.labels, list(probabilities))
+        return Evidence(language, ranked, scores, known, profile.rank_weights), profile
 
     def _language(self, asked: CustomerInput, domain: Domain, default: str) -> str:
         if default not in domain.languages:

@@ -1,6 +1,6 @@
 """Finding passages: two rankings, joined by reciprocal rank fusion. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +37,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well each passage of an index matches a query, in the index's order."""
+    """How well each passage of an index matches a query, in the index's order.
+
+    ``positions`` tells where a passage's id stands in that order.
+    """
 
     passages: Sequence[SearchPassage]
+    positions: Mapping[str, int]
     cosine: NDArray[np.float32]
     bm25: NDArray[np.float32]
 

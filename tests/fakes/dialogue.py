@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.dialogue.domain.bundle import BundleLimits, pack
 from services.dialogue.domain.loader import load_files
 from services.dialogue.domain.types import OUT_OF_SCOPE, Domain
-from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator
+from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator, RankWeights
 from services.dialogue.intent_client import TritonIntentModel, manifest_entry
 from services.dialogue.knowledge.base import KnowledgeBase, KnowledgeLimits
 from services.dialogue.knowledge.store import KnowledgeStore
@@ -29,6 +29,7 @@ from services.serving.errors import FrontdeskError
 from tests.fakes.domain_folder import domain_files
 from tests.fakes.inference import FakeInference
 
+RANK_WEIGHTS = RankWeights(log_intent=1.0, cosine=40.0, bm25_share=1.0)
 THRESHOLDS = Thresholds(answer_at=0.8, ask_at=0.5)
 
 
@@ -99,7 +100,11 @@ def intent_inference(domain: Domain, embedding_model: str = "letters@1") -> Fake
     manifest = {
         "version": 1,
         **manifest_entry(
-            domain.labels, embedding_model, calibrated(intent_logit=1.0, cosine=1.0), THRESHOLDS
+            domain.labels,
+            embedding_model,
+            calibrated(intent_logit=1.0, cosine=1.0),
+            THRESHOLDS,
+            RANK_WEIGHTS,
         ),
     }
     name = f"intent_{domain.name}"

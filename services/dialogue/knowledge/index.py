@@ -26,7 +26,7 @@ class LanguageIndex:
     def __init__(self, entries: Sequence[IndexedPassage]) -> None:
         """Build from at least one passage; all vectors have the same width."""
         self.passages = tuple(entry.passage for entry in entries)
-        self.by_id = {passage.id: passage for passage in self.passages}
+        self.positions = {passage.id: place for place, passage in enumerate(self.passages)}
         self._vectors = np.stack([entry.vector for entry in entries]).astype(np.float32)
         self._bm25: bm25s.BM25 | None = None
         if any(entry.words for entry in entries):
@@ -39,7 +39,7 @@ class LanguageIndex:
         known = [word for word in words if self._bm25 and word in self._bm25.vocab_dict]
         if self._bm25 and known:
             bm25 = self._bm25.get_scores(known).astype(np.float32)
-        return Scores(self.passages, self._vectors @ vector, bm25)
+        return Scores(self.passages, self.positions, self._vectors @ vector, bm25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +73,5 @@ class KnowledgeIndex:
     def passage(self, passage_id: str, language: str) -> SearchPassage | None:
         """Find a passage by id."""
         index = self.by_language.get(language)
-        return index.by_id.get(passage_id) if index else None
+        position = index.positions.get(passage_id) if index else None
+        return index.passages[position] if index and position is not None else None

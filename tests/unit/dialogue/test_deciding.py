@@ -13,6 +13,7 @@ from services.dialogue.evidence import (
     Candidate,
     Evidence,
     IntentProbability,
+    RankWeights,
     rank_intents,
 )
 from services.dialogue.policy import Decided, Decision, HandoffReason, Judged, Thresholds, decide, judge
@@ -21,6 +22,7 @@ from services.dialogue.state import ConversationState
 from services.serving.errors import InvalidArgument
 
 THRESHOLDS = Thresholds(answer_at=0.8, ask_at=0.4)
+WEIGHTS = RankWeights(log_intent=1.0, cosine=40.0, bm25_share=1.0)
 POLICIES = Policies(max_clarifications=2)
 
 
@@ -46,8 +48,11 @@ def evidence(
     intents: dict[str, float], cosine: list[float], bm25: list[float] | None = None, language: str = "en"
 ) -> Evidence:
     passages = [SearchPassage(name, language, name, "Text.", "", "v") for name in PASSAGES]
-    scores = Scores(passages, np.array(cosine, np.float32), np.array(bm25 or [0.0] * 4, np.float32))
-    return Evidence(language, rank_intents(list(intents), list(intents.values())), scores, KNOWN)
+    positions = {passage.id: place for place, passage in enumerate(passages)}
+    scores = Scores(
+        passages, positions, np.array(cosine, np.float32), np.array(bm25 or [0.0] * 4, np.float32)
+    )
+    return Evidence(language, rank_intents(list(intents), list(intents.values())), scores, KNOWN, WEIGHTS)
 
 
 def by_kind(found: Evidence) -> dict[AnswerKind, Candidate]:
@@ -82,7 +87,7 @@ def test_templates_need_no_passage() -> None:
     best = by_kind(found)[AnswerKind.INTENT]
     assert best.intent is KNOWN["hello"]
     assert best.hit is None
-    assert Evidence("fr", found.intents, None, KNOWN).candidates() == [best]
+    assert Evidence("fr", found.intents, None, KNOWN, WEIGHTS).candidates() == [best]
 
 
 def test_a_document_of_no_intent_is_judged_by_retrieval_alone() -> None:

@@ -8,7 +8,8 @@ from services.dialogue.retrieval import Scores, SearchPassage, ranking, reciproc
 
 def scores(cosine: list[float], bm25: list[float]) -> Scores:
     passages = [SearchPassage(f"p{n}", "en", f"Title {n}", "Text.", "", "v") for n in range(len(cosine))]
-    return Scores(passages, np.array(cosine, np.float32), np.array(bm25, np.float32))
+    positions = {passage.id: place for place, passage in enumerate(passages)}
+    return Scores(passages, positions, np.array(cosine, np.float32), np.array(bm25, np.float32))
 
 
 def test_fusion_sums_reciprocal_ranks() -> None:
