@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,9 +17,12 @@ from services.inference.port import InferenceClient
 from services.serving.errors import DeadlineExceeded
 from services.text.model import TEXT_ENCODER
 
-# What one more inference costs, in tokens: texts are padded to a common length where
-# that adds fewer.
-_INFERENCE_COST: Final = 32
+# What one more inference costs beside its content, in tokens: texts are padded to a
+# common length where that adds fewer.
+_INFERENCE_COST: Final = 8
+# Tokens of one inference. On a CPU larger batches are slower (caches), and a customer's
+# question waits behind a batch of passages for a whole one.
+_MOST_TOKENS: Final = 256
 
 
 class InputType(Enum):
@@ -125,20 +127,19 @@ class TextEncoder:
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of texts that are encoded together: similar in length, within the model's batch."""
-    order = sorted(range(len(lengths)), key=lambda index: lengths[index])
-    batch: list[int] = order[:1]
-    tokens = sum(lengths[index] for index in batch)
-    for shorter, index in pairwise(order):
+    """Indices of texts that are encoded together: similar in length, and not too many."""
+    batch: list[int] = []
+    tokens = 0
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
         padding = len(batch) * lengths[index] - tokens
-        grows = lengths[index] > lengths[shorter]
-        if len(batch) == TEXT_ENCODER.max_batch_size or (grows and padding > _INFERENCE_COST):
+        padded = (len(batch) + 1) * lengths[index]
+        full = len(batch) == TEXT_ENCODER.max_batch_size or padded > _MOST_TOKENS
+        if batch and (full or padding > _INFERENCE_COST):
             yield batch
             batch, tokens = [], 0
         batch.append(index)
         tokens += lengths[index]
-    if batch:
-        yield batch
+    yield batch
 
 
 def _padded(texts: Sequence[Tokens]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

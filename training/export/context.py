@@ -57,7 +57,7 @@ class ExportContext:
         key = self._key(spec, (backend, *sources), weights)
         target = self.repository / spec.name
         if _is_current(target / str(version), key):
-            self.console.print(f"[dim]{spec.name} {version}: up to date[/]", highlight=False)
+            self.console.print(f"[dim]{spec.name} {version}: up to date[/]", highlight=False, soft_wrap=True)
             return
         began = time.monotonic()
         staging = self.repository.with_name(f".{self.repository.name}.{spec.name}")
@@ -85,6 +85,7 @@ class ExportContext:
         self.console.print(
             f"{spec.name} {version}: exported in {time.monotonic() - began:.1f} s, parity {parity}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _key(self, spec: ModelSpec, sources: Iterable[Path], weights: Iterable[str]) -> str:

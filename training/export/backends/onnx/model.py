@@ -14,9 +14,11 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-# What a run costs beside its content, in padded positions. Requests are joined
-# when that costs less padding than the run saves.
-_RUN_COST = 32
+# What a run costs beside its content, in positions (of a sequence; 1 where no
+# length varies). Requests are joined where that pads fewer.
+_RUN_COST = 4
+# Positions of a joined run: on a CPU larger ones are no faster, and need more memory.
+_MOST_POSITIONS = 256
 
 
 class TritonPythonModel:
@@ -34,6 +36,9 @@ class TritonPythonModel:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input_dimensions = {value.name: value.shape for value in self._session.get_inputs()}
         self._output_dimensions = {value.name: value.shape for value in self._session.get_outputs()}
+        for name, dimensions in (self._input_dimensions | self._output_dimensions).items():
+            if None in dimensions:
+                raise ValueError(f"{path}: {name} has a dimension without name or size: {dimensions}")
 
     def execute(self, requests):
         responses = [None] * len(requests)
@@ -86,17 +91,19 @@ class TritonPythonModel:
         if not self._batched:
             return [[job] for job in jobs]
         groups = []
-        rows = cells = 0
-        for entry in sorted(jobs, key=lambda entry: entry[1].cells_per_row):
+        rows = positions = 0
+        for entry in sorted(jobs, key=lambda entry: entry[1].length):
             job = entry[1]
-            padding = rows * job.cells_per_row - cells
-            if groups and padding <= _RUN_COST and rows + job.rows <= self._max_rows:
+            padding = rows * job.length - positions
+            joined = rows + job.rows
+            fits = joined <= self._max_rows and joined * job.length <= _MOST_POSITIONS
+            if groups and fits and padding <= _RUN_COST:
                 groups[-1].append(entry)
-                rows += job.rows
-                cells += job.rows * job.cells_per_row
+                rows = joined
+                positions += job.rows * job.length
             else:
                 groups.append([entry])
-                rows, cells = job.rows, job.rows * job.cells_per_row
+                rows, positions = job.rows, job.rows * job.length
         return groups
 
     def _run(self, outputs, jobs):
@@ -137,9 +144,9 @@ class _Job:
         self.inputs = inputs
         self.sizes = sizes
         self.outputs = outputs
-        largest = max(inputs.values(), key=lambda array: array.size)
-        self.rows = largest.shape[0] if largest.ndim else 1
-        self.cells_per_row = largest.size // self.rows
+        # A batched graph's first dimension is the batch.
+        self.rows, *lengths = sizes.values() or [1]
+        self.length = max(lengths, default=1)
 
 
 def _join(arrays):
