@@ -105,7 +105,7 @@ class Synthesizer:
             async for response in responses:
                 audio = response["audio"]
                 if audio.size:
-                    yield audio
+                    yield audio * np.float32(utterance.voice.gain)
 
 
 def _spoken(text: str, voice: Voice) -> list[Utterance]:

@@ -21,18 +21,20 @@ class Voice:
     language: str
     model: ModelSpec
     languages: tuple[str, ...]
+    gain: float
+    """Factor on the model's samples that makes all voices equally loud, about -19 dBFS while they speak."""
     default: bool = False
     sample_rate: int = SAMPLE_RATE
 
 
 VOICES = (
-    Voice("heart", "en", TTS_EN, ("en",), default=True),
-    Voice("am_michael", "en", TTS_ZH, ("en", "zh")),
-    Voice("zf_xiaobei", "zh", TTS_ZH, ("en", "zh")),
-    Voice("zf_xiaoxiao", "zh", TTS_ZH, ("en", "zh"), default=True),
-    Voice("zf_xiaoyi", "zh", TTS_ZH, ("en", "zh")),
-    Voice("zm_yunjian", "zh", TTS_ZH, ("en", "zh")),
-    Voice("zm_yunxi", "zh", TTS_ZH, ("en", "zh")),
+    Voice("heart", "en", TTS_EN, ("en",), 1.9, default=True),
+    Voice("am_michael", "en", TTS_ZH, ("en", "zh"), 1.3),
+    Voice("zf_xiaobei", "zh", TTS_ZH, ("en", "zh"), 1.0),
+    Voice("zf_xiaoxiao", "zh", TTS_ZH, ("en", "zh"), 0.65, default=True),
+    Voice("zf_xiaoyi", "zh", TTS_ZH, ("en", "zh"), 0.9),
+    Voice("zm_yunjian", "zh", TTS_ZH, ("en", "zh"), 1.2),
+    Voice("zm_yunxi", "zh", TTS_ZH, ("en", "zh"), 1.1),
 )
 
 

@@ -80,6 +80,7 @@ def spoken(text: str) -> str:
         text = pattern.sub(read, text)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
+    text = re.sub(r"，\s*(?=[，。！？；：、,.!?;:]|$)", "", text)
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -115,7 +116,13 @@ def _code(found: re.Match[str]) -> str:
         _telephone_digits(part) if part.isdigit() else f" {' '.join(part.upper())} "
         for part in codes.groups(found.group())
     ]
-    return "".join(parts)
+    return "，".join(part.strip() for part in parts).join((" ", "，"))
+
+
+def _labelled(found: re.Match[str]) -> str:
+    # After 是 the pause keeps 四 apart from it.
+    pause = "，" if found.group(1)[-1] in "是为" else ""
+    return f"{found.group(1)}{pause}{_telephone_digits(found.group(2))}"
 
 
 def _phone(found: re.Match[str]) -> str:
@@ -201,7 +208,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (codes.PHONE, _phone),
     (
         re.compile(rf"((?:{_LABEL})(?:是|为)?[：:]?\s?)#?(\d{{3,}})(?![\d.]|元)"),
-        lambda found: found.group(1) + _telephone_digits(found.group(2)),
+        _labelled,
     ),
     (re.compile(r"#(\d{3,})"), lambda found: f"{_telephone_digits(found.group(1))}"),
     (codes.LONG_NUMBER, lambda found: _telephone_digits(found.group())),

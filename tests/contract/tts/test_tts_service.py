@@ -116,7 +116,7 @@ async def test_mandarin_has_its_own_voice_and_words(served: Served, inference: F
     response = await synthesize(served, "订单FD-20418，共2件。")
 
     assert response.voice == "zf_xiaoxiao"
-    assert said(inference) == [("tts_zh", "zf_xiaoxiao", "订单 F D 二零四幺八，共两件。")]
+    assert said(inference) == [("tts_zh", "zf_xiaoxiao", "订单 F D，二零四幺八，共两件。")]
 
 
 async def test_what_the_english_voice_cannot_pronounce_a_mandarin_voice_says(

@@ -24,7 +24,7 @@ STYLE_ROW = 45  # the generator's statistics hold for one row of a voice's style
 _STEPS, _HARMONIC_STEPS = 2, 120  # a frame's share of the front's outputs
 _SILENT = -4.0  # of the front's energy, which is about -9 in silence and 9 in vowels
 _FIRST_FRAMES, _GROWTH, _MOST_FRAMES = 14, 1.7, 100
-_FIRST_PHONEMES, _MOST_PHONEMES = 8, 90
+_FIRST_PHONEMES, _MOST_PHONEMES = 12, 90
 _LEAD, _TAIL = 2, 3  # frames kept around the sound
 _LIMIT = 500  # phonemes that Kokoro takes at once
 
