@@ -128,7 +128,8 @@ def _ringing(random: np.random.Generator, seconds: float) -> Samples:
     time = _time(seconds)
     low, high, rhythm = [(440, 480, 6.0), (480, 620, 1.0), (350, 440, 1e6)][random.integers(3)]
     on = (time % rhythm) < rhythm / 2
-    return np.asarray((np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time)) * on)
+    tone = np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time)
+    return np.asarray(tone * on + 0.01 * random.standard_normal(len(time)))
 
 
 SOUNDS: Mapping[str, Sound] = {

@@ -29,7 +29,9 @@ class TritonPythonModel:
         try:
             heard = self._transcriber.transcribe(samples, language)
         except ValueError as error:
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+            return pb_utils.InferenceResponse(
+                error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
+            )
         words = heard.words
         times = np.array([(word.start, word.end) for word in words], np.float32)
         outputs = {

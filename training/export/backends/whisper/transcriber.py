@@ -198,7 +198,7 @@ def _token_starts(alignments, count):
     return starts
 
 
-def cuts(samples):
+def cuts(samples: np.ndarray) -> list[tuple[int, int]]:
     """[(begin, end)] in samples, 30 s at most: cut at the quietest tenth of a second of the last 10 s."""
     most = WINDOW_SECONDS * SAMPLE_RATE
     search, frame = 10 * SAMPLE_RATE, SAMPLE_RATE // 10

@@ -3,9 +3,11 @@
 import re
 import string
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 
-def split_words(tokenizer, tokens, by_character):
+def split_words(tokenizer: Any, tokens: Sequence[int], by_character: bool) -> list[tuple[str, int]]:
     """[(word with its leading space, number of tokens)]: at spaces, or (Mandarin) at every whole character.
 
     Punctuation belongs to the word before it, as Whisper's own word times have it.
@@ -33,7 +35,7 @@ def _whole_characters(tokenizer, tokens):
             begin = end
 
 
-def repeats(text):
+def repeats(text: str) -> bool:
     """Whether the text is a loop: the same again at least five times, over a dozen characters or more.
 
     A few equal words in a row may well be said ("no no no", "zero zero zero zero"). Longer texts are also
