@@ -10,8 +10,9 @@ import Stemmer
 
 _WORD = re.compile(r"\w")
 
-# Its progress messages are no part of ours.
-logging.getLogger("jieba").setLevel(logging.WARNING)
+# Their progress messages are no part of ours.
+for _name in ("jieba", "bm25s"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class WordSplitter:
