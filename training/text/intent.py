@@ -312,7 +312,9 @@ def _lowest_with_precision(
 ) -> float:
     order = np.argsort(-confidence, kind="stable")
     precision = np.cumsum((right * mass)[order]) / np.cumsum(mass[order])
-    enough = np.flatnonzero(precision >= ANSWER_PRECISION)
+    # A threshold takes all that are equally confident, so only the last of them counts.
+    last = np.append(np.diff(confidence[order]) != 0, True)
+    enough = np.flatnonzero((precision >= ANSWER_PRECISION) & last)
     return float(confidence[order[enough[-1]]]) if enough.size else 1.0
 
 
