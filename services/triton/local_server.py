@@ -1,12 +1,12 @@
 """Triton as a child process: the development machine's and the tests' real inference server."""
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -98,12 +98,11 @@ class LocalTriton:
         try:
             with self._open_log() as log:
                 self._process = subprocess.Popen(  # noqa: S603 (the wheel's own binary)
-                    self._command(installation.binary, self._folder),
+                    [*_ending_with_parent(), *self._command(installation.binary, self._folder)],
                     env=installation.environment(),
                     stdout=log,
                     stderr=subprocess.STDOUT if log is not None else None,
                     start_new_session=True,  # one group with its models' processes; Ctrl-C is ours to pass on
-                    preexec_fn=_end_with_parent,
                 )
             self._wait_ready()
         except BaseException:
@@ -220,5 +219,14 @@ def _require_free(name: str, port: int) -> None:
     raise TritonError(f"port {port} (Triton's {name}) is taken: stop what listens there, or choose another")
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _ending_with_parent() -> list[str]:
+    """The beginning of a command that ends when its parent does.
+
+    Not Popen's ``preexec_fn``: that runs after a fork, and gRPC's threads do not outlive one.
+    """
+    code = (
+        "import ctypes, os, sys; "
+        f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGTERM)}); "
+        f"os.getppid() == {os.getpid()} and os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-I", "-S", "-c", code]

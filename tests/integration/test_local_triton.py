@@ -325,7 +325,7 @@ async def test_a_killed_server_starts_again_and_clients_come_back(repository: Pa
     assert not await client.ready(ECHO)
 
     with LocalTriton(repository, **ports, log_file=tmp_path / "log2"):
-        await wait_until(lambda: client.ready(ECHO), 3.0)
+        await wait_until(lambda: client.ready(ECHO), 10.0)
         assert await client.infer(ECHO, words(b"a"), timeout_seconds=5)
         group = killed.pid
         killed.stop()
