@@ -1,5 +1,6 @@
 """The ``frontdesk`` program."""
 
+import json
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,7 +12,7 @@ from typer.core import TyperGroup
 
 from gateway.cli import knowledge, speech, status, turn
 from gateway.cli.context import CliContext, UsageError
-from gateway.client import FrontdeskApiError
+from gateway.client import FrontdeskApiError, api_errors
 
 
 class AnywhereJsonGroup(TyperGroup):
@@ -66,12 +67,12 @@ def main() -> None:
     """Run the program; errors of calls and of usage are told in a sentence, without a traceback."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        build_app()()
+        with api_errors("the gateway"):
+            build_app()()
     except FrontdeskApiError as error:
         if "--json" in sys.argv:
-            CliContext("", "", Path(), 0, True).print_json(
-                {"error": {"code": error.code.name, "reason": error.reason, "message": error.message}}
-            )
+            told = {"code": error.code.name, "reason": error.reason, "message": error.message}
+            print(json.dumps({"error": told}, ensure_ascii=False))
         errors.print(str(error), style="red", markup=False)
         sys.exit(1)
     except UsageError as error:

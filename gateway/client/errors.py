@@ -81,7 +81,7 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> FrontdeskApiError:
             detail.Unpack(retry)
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
     if code is grpc.StatusCode.UNAVAILABLE and not reason:
-        message = f"the gateway at {target} cannot be reached ({message}); is it running there?"
+        message = f"{target} cannot be reached ({message}); is Frontdesk running there?"
     return FrontdeskApiError(code, reason, message, violations, retry_after)
 
 

@@ -100,7 +100,7 @@ def environment(
         "FRONTDESK_DIALOGUE_DATA_DIR": str(data / "dialogue"),
         "FRONTDESK_DIALOGUE_TEXT_TARGET": f"127.0.0.1:{ports.text}",
         "FRONTDESK_TEXT_TOKENIZER": str(repository / "text_encoder" / "1" / "tokenizer.json"),
-        "FRONTDESK_ASR_VAD_MODEL": str(weights / "vad" / "silero_vad.onnx"),
+        "FRONTDESK_ASR_VAD_MODEL": str(weights / "vad" / "silero_vad_16k_sequence.onnx"),
     }
     for name in (*SERVICES, "gateway"):
         port = getattr(ports, name)
