@@ -18,8 +18,8 @@ from training.export.models import kokoro
 
 _SOURCES = (Path(__file__), Path(kokoro.__file__))
 _CALIBRATION = {
-    "en": ("Please give me one moment while I look up your order, and I will tell you where it is.",),
-    "zh": ("请您稍等一下，我帮您查询这个订单的物流信息。",),
+    "en": ("Please give me one moment while I look up your order.",),
+    "zh": ("我帮您查询一下这个订单的物流信息。",),
 }
 _CHECK = {"en": "Your parcel will be with you tomorrow morning.", "zh": "您的包裹明天上午就会送到。"}
 _LEAST_LIKENESS = 0.8  # correlation of samples; 0.95 is usual, and a wrong graph gives none

@@ -47,17 +47,17 @@ class KokoroEngine:
         pieces = clauses.split(
             text, lambda clause: len(self._phonemes(clause)), _FIRST_PHONEMES, _MOST_PHONEMES
         )
-        early = True
+        size: float = _FIRST_FRAMES
         for index, piece in enumerate(pieces):
             ids = token_ids(self._phonemes(piece), self._vocabulary)
             for start in range(0, len(ids), _LIMIT):
-                for samples in self._piece(ids[start : start + _LIMIT], voice, speed, early):
-                    early = False
+                for samples in self._piece(ids[start : start + _LIMIT], voice, speed, size):
+                    size = min(_MOST_FRAMES, _GROWTH * samples.size / FRAME)
                     yield samples
             if index + 1 < len(pieces):
                 yield np.zeros(int(clauses.pause_seconds(piece) / speed * SAMPLE_RATE), np.float32)
 
-    def _piece(self, ids: list[int], voice: str, speed: float, early: bool) -> Iterator[np.ndarray]:
+    def _piece(self, ids: list[int], voice: str, speed: float, size: float) -> Iterator[np.ndarray]:
         style = style_for(self._styles[voice], len(ids))
         steps, harmonics, energy = run_front(self._front, ids, style, speed)
         frames = energy.size // _STEPS
@@ -67,7 +67,7 @@ class KokoroEngine:
             return
         start, end = max(0, sound[0] - _LEAD), min(frames, sound[-1] + 1 + _TAIL)
         fade = np.linspace(0, 1, FRAME // 2, dtype=np.float32)
-        for first, last in windows(loudness, start, end, _FIRST_FRAMES if early else _MOST_FRAMES):
+        for first, last in windows(loudness, start, end, size):
             left, right = max(0, first - CONTEXT), min(frames, last + CONTEXT)
             inputs = {
                 "steps": steps[:, :, left * _STEPS : right * _STEPS],
@@ -119,9 +119,8 @@ def run_front(
     return steps, harmonics, energy[0]
 
 
-def windows(loudness: np.ndarray, start: int, end: int, first_size: float) -> Iterator[tuple[int, int]]:
+def windows(loudness: np.ndarray, start: int, end: int, size: float) -> Iterator[tuple[int, int]]:
     """Frames [start, end) cut into windows that grow, each cut where it is quietest nearby."""
-    size = first_size
     while end - start > size * 1.5:
         low, high = start + int(size * 0.75), start + int(size * 1.25) + 1
         cut = low + int(np.argmin(loudness[low:high]))
