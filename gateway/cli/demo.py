@@ -23,7 +23,7 @@ from gateway.client import TurnResult, collect_turn
 
 app = typer.Typer(help="Show the main job on a running suite.")
 
-CUSTOMER_VOICE = "hibari-customer"
+CUSTOMER_VOICE = "am_michael"
 SPOKEN_QUESTION = (
     "Hello, my parcel should have been here on Tuesday, and it still has not come. What can I do?"
 )

@@ -5,6 +5,8 @@ import struct
 from services.serving.errors import InvalidArgument
 
 _PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
+_UNKNOWN_SIZE = 0xFFFFFFFF
+"""What tools that write to a pipe put in place of a size: all that follows (ffmpeg, our own TtsService)."""
 
 
 def check_wav(audio: bytes) -> None:
@@ -15,7 +17,7 @@ def check_wav(audio: bytes) -> None:
             header contradicts itself, AUDIO_EMPTY when it announces no samples.
     """
     announced = struct.unpack_from("<I", audio, 4)[0]
-    end = 8 + announced
+    end = len(audio) if announced == _UNKNOWN_SIZE else 8 + announced
     if end > len(audio):
         raise _truncated(f"the WAV header announces {end} bytes, {len(audio)} came")
     position = 12
@@ -23,6 +25,8 @@ def check_wav(audio: bytes) -> None:
     while position + 8 <= end:
         name, size = struct.unpack_from("<4sI", audio, position)
         position += 8
+        if name == b"data" and size == _UNKNOWN_SIZE:
+            size = end - position
         if position + size > end:
             raise _wrong(f"chunk {name!r} of {size} bytes reaches beyond the end of the WAV file")
         if name == b"fmt ":

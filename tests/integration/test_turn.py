@@ -18,7 +18,7 @@ from tests.harness.spoken_words import character_error_rate, words_of
 
 pytestmark = pytest.mark.integration
 
-CUSTOMER_VOICE = "hibari-customer"
+CUSTOMER_VOICE = "am_michael"
 
 
 def telephoned(client: FrontdeskClient, text: str, voice: str) -> bytes:

@@ -23,7 +23,7 @@ from services.local.suite import LocalSuite
 from tests.harness.suite import ROOT, connect, running_suite
 from tests.load.report import percentiles, write_report
 
-CUSTOMER_VOICE = "hibari-customer"
+CUSTOMER_VOICE = "am_michael"
 WARM_UP_TURNS = 10
 TEXT_TURNS = 100
 VOICE_TURNS = 40

@@ -112,6 +112,12 @@ def test_samples_beyond_full_scale_are_clipped() -> None:
     assert np.abs(audio.samples).max() <= 1.0
 
 
+def test_a_wav_that_was_streamed_has_no_sizes_and_is_read_to_its_end() -> None:
+    streamed = changed(changed(wav(), 4, "I", 0xFFFFFFFF), 40, "I", 0xFFFFFFFF)
+    whole = DECODER.decode(wav(), AudioFormat()).samples
+    assert np.array_equal(DECODER.decode(streamed, AudioFormat()).samples, whole)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers_are_refused(value: float) -> None:
     samples = tone(16_000)
@@ -135,10 +141,10 @@ def changed(audio: bytes, offset: int, kind: str, value: int) -> bytes:
         pytest.param(wav()[:20], "AUDIO_TRUNCATED", id="half a header"),
         pytest.param(wav()[:12], "AUDIO_TRUNCATED", id="RIFF alone"),
         pytest.param(wav(seconds=0), "AUDIO_EMPTY", id="zero samples"),
-        pytest.param(changed(wav(), 40, "I", 0xFFFFFFFF), "AUDIO_HEADER_WRONG", id="data size huge"),
+        pytest.param(changed(wav(), 40, "I", 0xFFFFFFF0), "AUDIO_HEADER_WRONG", id="data size huge"),
         pytest.param(changed(wav(), 40, "I", 0), "AUDIO_EMPTY", id="data size zero"),
         pytest.param(changed(wav(), 40, "I", 31_999), "AUDIO_HEADER_WRONG", id="data size odd"),
-        pytest.param(changed(wav(), 4, "I", 0xFFFFFFFF), "AUDIO_TRUNCATED", id="RIFF size huge"),
+        pytest.param(changed(wav(), 4, "I", 0xFFFFFFF0), "AUDIO_TRUNCATED", id="RIFF size huge"),
         pytest.param(changed(wav(), 4, "I", 0), "AUDIO_HEADER_WRONG", id="RIFF size zero"),
         pytest.param(changed(wav(), 16, "I", 0xFFFFFFF0), "AUDIO_HEADER_WRONG", id="fmt size huge"),
         pytest.param(changed(wav(), 16, "I", 2), "AUDIO_HEADER_WRONG", id="fmt size small"),
