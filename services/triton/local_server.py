@@ -220,13 +220,15 @@ def _require_free(name: str, port: int) -> None:
 
 
 def _ending_with_parent() -> list[str]:
-    """The beginning of a command that ends when its parent does.
+    """The beginning of a command that is killed when its parent ends.
 
+    Killed, since nobody would be left to see to one that hangs while it stops; its
+    models' processes end by themselves when it is gone.
     Not Popen's ``preexec_fn``: that runs after a fork, and gRPC's threads do not outlive one.
     """
     code = (
         "import ctypes, os, sys; "
-        f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGTERM)}); "
+        f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGKILL)}); "
         f"os.getppid() == {os.getpid()} and os.execv(sys.argv[1], sys.argv[1:])"
     )
     return [sys.executable, "-I", "-S", "-c", code]
