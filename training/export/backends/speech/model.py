@@ -35,7 +35,8 @@ class TritonPythonModel:
             speed = float(pb_utils.get_input_tensor_by_name(request, "speed").as_numpy()[0])
             fault = self._fault(voice, speed)
             if fault:
-                _finish(sender, pb_utils.TritonError(fault, pb_utils.TritonError.INVALID_ARG))
+                # A stream carries an error's text alone: the client knows a refusal by how it begins.
+                _finish(sender, pb_utils.TritonError(f"INVALID_ARGUMENT: {fault}"))
                 continue
             chunks = self._engine.speak(text, voice, speed)
             self._turns.add(chunks, _Listener(sender))
