@@ -54,7 +54,7 @@ class Supervisor:
     def running(self) -> bool:
         """Whether this supervisord is alive."""
         try:
-            self._rpc().getState()
+            self._call("getState")
         except (OSError, xmlrpc.client.Error):
             return False
         return True
@@ -76,8 +76,8 @@ class Supervisor:
 
     def stop(self, timeout_seconds: float = 60.0) -> None:
         """Stop all processes, then supervisord; returns when it is gone."""
-        pid = int(self._rpc().getPID())
-        self._rpc().shutdown()
+        pid = int(self._call("getPID"))
+        self._call("shutdown")
         end = time.monotonic() + timeout_seconds
         while _alive(pid):
             if time.monotonic() > end:
@@ -88,12 +88,13 @@ class Supervisor:
 
     def states(self) -> list[ProcessState]:
         """The state of every process."""
-        infos = cast(list[dict[str, Any]], self._rpc().getAllProcessInfo())
+        infos = cast(list[dict[str, Any]], self._call("getAllProcessInfo"))
         return [ProcessState(info["name"], info["statename"], info["pid"]) for info in infos]
 
-    def _rpc(self) -> Any:
+    def _call(self, method: str) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, method)()
 
     def _write_config(self, processes: Sequence[Process]) -> None:
         config = configparser.RawConfigParser()
