@@ -64,8 +64,10 @@ class Interceptor(Base, ABC):
     ) -> "Handler":
         """Wrap the handler that the rest of the chain finds."""
         handler = await continuation(handler_call_details)
+        if handler is None:  # no such method: gRPC answers UNIMPLEMENTED
+            return handler
         _, service, method = handler_call_details.method.split("/", 2)
-        if handler is None or (service in INFRASTRUCTURE and not self.infrastructure):
+        if service in INFRASTRUCTURE and not self.infrastructure:
             return handler
         metadata = {
             key: value

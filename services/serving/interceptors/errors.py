@@ -35,22 +35,40 @@ class ErrorInterceptor(Interceptor):
         """Catch what the RPC raises."""
         try:
             yield
-        except (grpc.aio.AbortError, asyncio.CancelledError):
+        except grpc.aio.AbortError:
             raise
         except FrontdeskError as error:
             await _abort(rpc, status.encode(error), error.reason)
+        except NotImplementedError as error:
+            # The generated base class sets this code for what a servicer leaves out.
+            if rpc.context.code() is grpc.StatusCode.UNIMPLEMENTED:
+                message = "the server does not offer this method"
+                await _abort(rpc, _undetailed(grpc.StatusCode.UNIMPLEMENTED, message), "UNIMPLEMENTED")
+            else:
+                await _fail(rpc, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Something that the RPC waited for was cancelled, not the RPC: gRPC would send no status.
+            await _fail(rpc, error)
         except Exception as error:
-            _log.error(  # not log.exception, which prints the exception's text
-                "rpc failed unexpectedly",
-                service=rpc.service,
-                method=rpc.method,
-                error_type=type(error).__qualname__,
-                raised_at=[
-                    f"{frame.filename}:{frame.lineno} {frame.name}"
-                    for frame in traceback.extract_tb(error.__traceback__)
-                ],
-            )
-            await _abort(rpc, _internal(), "INTERNAL")
+            await _fail(rpc, error)
+
+
+async def _fail(rpc: Rpc, error: BaseException) -> None:
+    _log.error(  # not log.exception, which prints the exception's text
+        "rpc failed unexpectedly",
+        service=rpc.service,
+        method=rpc.method,
+        error_type=type(error).__qualname__,
+        raised_at=[
+            f"{frame.filename}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ],
+    )
+    message = "the server failed; its log has the details under the request id"
+    await _abort(rpc, _undetailed(grpc.StatusCode.INTERNAL, message), "INTERNAL")
 
 
 async def _abort(rpc: Rpc, sent: status_pb2.Status, reason: str) -> None:
@@ -82,10 +100,8 @@ async def _read_on(rpc: Rpc) -> None:
                     return
 
 
-def _internal() -> status_pb2.Status:
-    sent = status_pb2.Status(
-        code=grpc.StatusCode.INTERNAL.value[0],
-        message="the server failed; its log has the details under the request id",
-    )
-    sent.details.add().Pack(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=status.DOMAIN))
+def _undetailed(code: grpc.StatusCode, message: str) -> status_pb2.Status:
+    """A status whose reason is its own name, for what is no domain error."""
+    sent = status_pb2.Status(code=code.value[0], message=message)
+    sent.details.add().Pack(error_details_pb2.ErrorInfo(reason=code.name, domain=status.DOMAIN))
     return sent

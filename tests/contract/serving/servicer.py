@@ -44,6 +44,10 @@ class Tts(tts_pb2_grpc.TtsServiceServicer):
                 raise Unavailable("MODEL_UNAVAILABLE", "the model cannot be reached", retry_after_seconds=1.5)
             case "crash":
                 raise RuntimeError(SECRET)
+            case "cancelled inside":
+                inner = asyncio.get_running_loop().create_future()
+                inner.cancel()
+                await inner
             case "wait":  # until released
                 self.entered.set()
                 try:
