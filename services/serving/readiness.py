@@ -49,6 +49,11 @@ class Readiness:
         self._interval_seconds = interval_seconds
         self._timeout_seconds = timeout_seconds
         self._serving: bool | None = None
+        """The latest answer; ``None`` before the first."""
+
+    async def begin(self) -> None:
+        """Set health to NOT_SERVING until the first answer: gRPC's own servicer begins with SERVING."""
+        await self._set(False)
 
     async def check(self) -> bool:
         """Ask once, and set health where the answer is another than before."""
@@ -58,6 +63,7 @@ class Readiness:
         except Exception as error:
             serving, why = False, type(error).__qualname__
         if serving is not self._serving:
+            self._serving = serving
             await self._set(serving)
             if serving:
                 _log.info("serving", services=self._services[1:])
@@ -77,4 +83,3 @@ class Readiness:
         )
         for service in self._services:
             await self._servicer.set(service, status)
-        self._serving = serving

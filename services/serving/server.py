@@ -67,6 +67,7 @@ class Server:
 
     async def start(self) -> None:
         """Serve RPCs, ask for readiness once, and go on asking in the background."""
+        await self._readiness.begin()
         await self._server.start()
         await self._readiness.check()
         self._polling = asyncio.create_task(self._readiness.run())
@@ -188,7 +189,13 @@ def _expose(registry: CollectorRegistry, settings: ServingSettings) -> Callable[
         return lambda: None
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    http_server, thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
+    try:
+        http_server, thread = start_http_server(settings.metrics_port, addr=settings.host, registry=registry)
+    except OSError as error:
+        raise FailedPrecondition(
+            "PORT_TAKEN",
+            f"cannot serve metrics on {settings.host}:{settings.metrics_port}: set another metrics port",
+        ) from error
 
     def stop() -> None:
         http_server.shutdown()

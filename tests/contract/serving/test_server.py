@@ -19,7 +19,7 @@ from services.serving.calls import open_channel
 from services.serving.errors import FailedPrecondition, FrontdeskError
 from services.serving.identity import Caller
 from services.serving.interceptors.authentication import bearer_token
-from services.serving.server import build_server
+from services.serving.server import Registration, build_server, serve
 from services.serving.settings import ServingSettings
 from tests.contract.serving.servicer import SECRET, TTS, Tts, registrations
 from tests.harness.grpc_server import Served, serving
@@ -51,6 +51,11 @@ async def refused(
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await synthesize(served, text, **more)
     return caught.value, status.decode(caught.value)
+
+
+async def bytes_call(served: Served, path: str) -> Any:
+    channel: Any = served.channel  # the stubs want serializers
+    return await channel.unary_unary(path)(b"", timeout=5)
 
 
 async def health(served: Served, service: str = "") -> int:
@@ -247,6 +252,58 @@ async def test_health_follows_readiness(tts: Tts) -> None:
         watch.cancel()
 
 
+async def test_nothing_serves_while_readiness_was_not_answered(served: Served, tts: Tts) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> bool:
+        asked.set()
+        await answer.wait()
+        return True
+
+    server = build_server(served.settings, registrations(tts), ready=ready)
+    starting = asyncio.create_task(server.start())
+    await asked.wait()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", TTS.full_name):
+            request = health_pb2.HealthCheckRequest(service=service)
+            assert (await stub.Check(request, timeout=5)).status == NOT_SERVING
+        answer.set()
+        await starting
+        assert (await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)).status == SERVING
+    await server.drain(0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/frontdesk.tts.v1.TtsService/Sing", "/frontdesk.unknown.v1.Service/Get", "/nothing", "nothing", "/"],
+)
+async def test_unknown_methods_are_unimplemented(served: Served, path: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await bytes_call(served, path)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("method", ["ListVoices", "StreamingSynthesize"])
+async def test_methods_that_a_servicer_leaves_out_are_unimplemented(method: str) -> None:
+    generated: Any = tts_pb2_grpc.TtsServiceServicer
+    bare = Registration(TTS.full_name, tts_pb2_grpc.add_TtsServiceServicer_to_server, generated())
+    async with serving([bare]) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await bytes_call(served, f"/{TTS.full_name}/{method}")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        sent = rpc_status.from_call(caught.value)  # type: ignore[arg-type]
+        assert sent is not None
+        info = error_details_pb2.ErrorInfo()
+        assert sent.details[0].Unpack(info)
+        assert info.reason == "UNIMPLEMENTED"
+
+
+async def test_a_cancellation_of_something_else_is_told_before_the_deadline(served: Served) -> None:
+    error, _ = await refused(served, "cancelled inside", timeout=30)
+    assert error.code() is grpc.StatusCode.INTERNAL
+
+
 async def test_draining_says_not_serving_finishes_what_runs_and_refuses_the_rest(
     served: Served, tts: Tts
 ) -> None:
@@ -336,6 +393,8 @@ async def test_a_taken_port_and_a_missing_key_are_told_clearly(served: Served) -
     with pytest.raises(FailedPrecondition, match="cannot listen on") as refusal:
         build_server(ServingSettings(port=served.server.port, token_public_key_file=key_file), [])
     assert refusal.value.reason == "PORT_TAKEN"
+    with pytest.raises(FailedPrecondition, match="set another metrics port"):
+        await serve(ServingSettings(metrics_port=served.server.port, token_public_key_file=key_file), [])
     with pytest.raises(FailedPrecondition, match="FRONTDESK_TOKEN_PUBLIC_KEY_FILE"):
         build_server(ServingSettings(token_public_key_file=None), [])
     assert key_file is not None

@@ -41,6 +41,16 @@ async def test_health_follows_readiness_and_is_set_on_change_alone() -> None:
     ]
 
 
+async def test_nothing_serves_before_the_first_answer() -> None:
+    health = Health()
+    polled = readiness(health, [False, True])
+    await polled.begin()
+    assert health.set_to == [("", NOT_SERVING), ("a.B", NOT_SERVING)]
+    await polled.check()
+    await polled.check()
+    assert health.set_to[-2:] == [("", SERVING), ("a.B", SERVING)]
+
+
 async def test_no_answer_is_a_no() -> None:
     async def hangs() -> bool:
         await asyncio.Event().wait()
