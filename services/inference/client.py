@@ -34,7 +34,7 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 5_000),
     # After Triton was restarted the channel is back within a second.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that a connection may take
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 

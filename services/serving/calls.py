@@ -32,7 +32,7 @@ def open_channel(
         ("grpc.keepalive_permit_without_calls", 1),
         # A service that was restarted is found again at once, not after a minute.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that a connection may take
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_http_proxy", 0),
         ("grpc.service_config", _service_config(retried)),
