@@ -33,8 +33,11 @@ def up(
 ) -> None:
     """Start Triton, the services and the gateway under supervision, and wait until all are ready."""
     suite = _suite(run_dir, domain, data)
+    already_running = suite.supervisor.running()
     try:
-        if not suite.supervisor.running():
+        if already_running:
+            console.print("Already running, with the domain and the models that it was started with.")
+        else:
             suite.start(Ports.free() if free_ports else Ports())
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
@@ -44,7 +47,7 @@ def up(
             )
     except SupervisionError as error:
         console.print(str(error), style="red", markup=False)
-        if suite.supervisor.running():
+        if not already_running and suite.supervisor.running():
             suite.stop()
         raise typer.Exit(1) from None
     console.print(f"Frontdesk answers at {suite.endpoint}; the API key lies in {suite.api_key_file}.")

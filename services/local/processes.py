@@ -38,12 +38,18 @@ class Ports:
         names = [name for name in asdict(cls()) if name != "metrics_offset"]
         return cls(**dict(zip(names, numbers, strict=True)), metrics_offset=0)
 
+    def metrics(self, name: str) -> int:
+        """Prometheus port of a service or the gateway; 0 where metrics are off."""
+        port: int = getattr(self, name)
+        return port + self.metrics_offset if self.metrics_offset else 0
+
     def occupied(self) -> list[str]:
         """Names and numbers of the ports that somebody listens on already."""
+        wanted = {name: port for name, port in asdict(self).items() if name != "metrics_offset"}
+        if self.metrics_offset:
+            wanted |= {f"{name}_metrics": self.metrics(name) for name in (*SERVICES, "gateway")}
         taken = []
-        for name, port in asdict(self).items():
-            if name == "metrics_offset":
-                continue
+        for name, port in wanted.items():
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     taken.append(f"{name} {port}")
@@ -103,11 +109,8 @@ def environment(
         "FRONTDESK_ASR_VAD_MODEL": str(weights / "vad" / "silero_vad_16k_sequence.onnx"),
     }
     for name in (*SERVICES, "gateway"):
-        port = getattr(ports, name)
-        values[f"FRONTDESK_{name.upper()}_PORT"] = str(port)
-        values[f"FRONTDESK_{name.upper()}_METRICS_PORT"] = str(
-            port + ports.metrics_offset if ports.metrics_offset else 0
-        )
+        values[f"FRONTDESK_{name.upper()}_PORT"] = str(getattr(ports, name))
+        values[f"FRONTDESK_{name.upper()}_METRICS_PORT"] = str(ports.metrics(name))
     for name in SERVICES:
         values[f"FRONTDESK_{name.upper()}_TRITON_URL"] = f"127.0.0.1:{ports.triton_grpc}"
         values[f"FRONTDESK_GATEWAY_{name.upper()}_TARGET"] = f"127.0.0.1:{getattr(ports, name)}"

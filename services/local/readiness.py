@@ -30,23 +30,31 @@ def wait_until_ready(
 ) -> None:
     """Return when all are ready.
 
-    Raises SupervisionError with the end of the log of a process that gave up
-    or is late.
+    Raises SupervisionError with the end of the log of a process that ended in
+    the meantime, such as one whose settings are wrong, or that is late.
     """
     waiting = list(processes)
+    pids: dict[str, int] = {}
     end = time.monotonic() + timeout_seconds
     while waiting:
         for process in list(waiting):
             if is_ready(process):
                 waiting.remove(process)
                 on_ready(process)
-        states = {state.name: state.state for state in supervisor.states()}
-        failed = [process for process in waiting if states.get(process.name) == "FATAL"]
+        ended = set()
+        for state in supervisor.states():
+            # supervisord starts it again, so that it may run already, with another pid.
+            restarted = state.pid and pids.setdefault(state.name, state.pid) != state.pid
+            if restarted or state.state in ("BACKOFF", "EXITED", "FATAL"):
+                ended.add(state.name)
+        failed = [process for process in waiting if process.name in ended]
         if failed or (waiting and time.monotonic() > end):
             culprit = (failed or waiting)[0]
             log = supervisor.log_file(culprit.name)
             lines = log.read_text(errors="replace").splitlines()[-20:] if log.exists() else []
-            reason = "keeps failing to start" if failed else f"is not ready after {timeout_seconds:.0f} s"
+            reason = (
+                "ended while it was starting" if failed else f"is not ready after {timeout_seconds:.0f} s"
+            )
             raise SupervisionError(f"{culprit.name} {reason}; the end of {log}:\n" + "\n".join(lines))
         if waiting:
             time.sleep(0.2)

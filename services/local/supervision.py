@@ -79,7 +79,8 @@ class Supervisor:
         pid = int(self._call("getPID"))
         self._call("shutdown")
         end = time.monotonic() + timeout_seconds
-        while _alive(pid):
+        # Where nobody reaps orphans, as in many containers, its process id stays for ever.
+        while self._pid_file.exists() and _alive(pid):
             if time.monotonic() > end:
                 raise SupervisionError(
                     f"supervisord (pid {pid}) is still stopping after {timeout_seconds:.0f} s"
@@ -115,11 +116,12 @@ class Supervisor:
                 "priority": str(priority),
                 "autorestart": "true",
                 "startsecs": "5",
-                "startretries": "3",
+                "startretries": "10",  # with a growing pause, about a minute
                 "stopwaitsecs": "20",
                 "killasgroup": "true",
                 "redirect_stderr": "true",
-                "stdout_logfile": _literal(str(self.log_file(process.name))),
+                # supervisord expands this one twice
+                "stdout_logfile": _literal(_literal(str(self.log_file(process.name)))),
             }
         with self._config.open("w") as file:
             config.write(file)
