@@ -6,8 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-RANK_CONSTANT = 60
-"""k of reciprocal rank fusion; 60 in Cormack, Clarke, Büttcher, SIGIR 2009."""
+RANK_CONSTANT = 5
+BM25_WEIGHT = 0.3
+"""k of the fusion, and what BM25's ranking counts where the vectors' counts 1.
+
+Chosen on the training utterances of ``domains/shop`` (is the best passage one of the
+utterance's intent's; top 1 and top 3): 0.57/0.75 in English and 0.55/0.73 in Mandarin,
+where k = 60 and equal weights, the usual choice, give 0.52/0.68 and 0.51/0.67: BM25
+alone finds far less (0.39/0.56, 0.37/0.54). What it is good for, a code or a model's
+name that stands in few passages, still comes to the top.
+"""
 
 DEPTH = 100
 """Length of the rankings that are joined."""
@@ -59,23 +67,25 @@ def ranking(scores: NDArray[np.float32], depth: int = DEPTH, above: float = -np.
 
 
 def reciprocal_rank_fusion(
-    rankings: Sequence[Sequence[int]], rank_constant: int = RANK_CONSTANT
+    rankings: Sequence[tuple[float, Sequence[int]]], rank_constant: int = RANK_CONSTANT
 ) -> dict[int, float]:
-    """Join rankings: an item scores the sum of 1 / (k + its rank), ranks from 1.
+    """Join weighted rankings: an item scores the sum of weight / (k + its rank), ranks from 1.
 
     Method: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms
-    Condorcet and individual Rank Learning Methods", SIGIR 2009.
+    Condorcet and individual Rank Learning Methods", SIGIR 2009, who weigh all equally.
     """
     fused: dict[int, float] = {}
-    for items in rankings:
+    for weight, items in rankings:
         for rank, item in enumerate(items, start=1):
-            fused[item] = fused.get(item, 0.0) + 1.0 / (rank_constant + rank)
+            fused[item] = fused.get(item, 0.0) + weight / (rank_constant + rank)
     return fused
 
 
 def fuse(scores: Scores) -> dict[int, float]:
     """Give the fusion of the vector ranking and the BM25 ranking, by position in the index."""
-    return reciprocal_rank_fusion([ranking(scores.cosine), ranking(scores.bm25, above=0.0)])
+    return reciprocal_rank_fusion(
+        [(1.0, ranking(scores.cosine)), (BM25_WEIGHT, ranking(scores.bm25, above=0.0))]
+    )
 
 
 def hit(scores: Scores, position: int, score: float) -> Hit:

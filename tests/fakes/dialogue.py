@@ -1,5 +1,6 @@
 """Dialogue's ports without models: vectors of hashed letters, intents by the nearest example."""
 
+import asyncio
 import functools
 import json
 import zlib
@@ -50,18 +51,26 @@ def word_splitter() -> WordSplitter:
 
 
 class FakeEmbedder:
-    """Implements ``services.dialogue.ports.TextEmbedder``; counts the texts it was asked for."""
+    """Implements ``services.dialogue.ports.TextEmbedder``; counts the texts it was asked for.
+
+    Calls wait while ``gate`` is closed; each sets ``asked``.
+    """
 
     def __init__(self, embedding_model: str = "letters@1") -> None:
         self.embedding_model = embedding_model
         self.embedded = 0
         self.fail_with: FrontdeskError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
 
     async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
         assert timeout_seconds > 0
         assert all(texts), "an empty text"
         if self.fail_with:
             raise self.fail_with
+        self.asked.set()
+        await self.gate.wait()
         self.embedded += len(texts)
         return Embeddings(np.stack([embedded(text) for text in texts]), self.embedding_model)
 
@@ -102,7 +111,7 @@ def intent_inference(domain: Domain, embedding_model: str = "letters@1") -> Fake
         **manifest_entry(
             domain.labels,
             embedding_model,
-            calibrated(intent_logit=1.0, cosine=1.0),
+            calibrated(intent_logit=1.0, cosine=2.0, bias=-1.0),
             THRESHOLDS,
             RANK_WEIGHTS,
         ),

@@ -5,7 +5,7 @@ utterance is judged by a head that did not see it. Held-out questions
 (``evaluation.yaml``) are not looked at.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,14 +20,10 @@ from sklearn.preprocessing import StandardScaler
 
 from services.dialogue.domain.types import OUT_OF_SCOPE, Domain
 from services.dialogue.evidence import AnswerKind, Calibrator, Candidate, Evidence, RankWeights, rank_intents
-from services.dialogue.knowledge.index import IndexedPassage, KnowledgeIndex
 from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.policy import Thresholds
 from services.dialogue.ports import Purpose
-from services.dialogue.retrieval import SearchPassage
-
-Embed = Callable[[Sequence[str], Purpose], NDArray[np.float32]]
-"""Texts → L2-normalized vectors ``[n, width]``."""
+from training.text.passages import Embed, index_passages
 
 SEED: Final = 20
 FOLDS: Final = 5
@@ -154,19 +150,7 @@ class _Questions:
         embed: Embed,
     ) -> None:
         words = WordSplitter()
-        texts = [f"{passage.title}\n{passage.text}" for passage in domain.passages]
-        entries = [
-            IndexedPassage(
-                SearchPassage(passage.id, passage.language, passage.title, passage.text, "", ""),
-                vector,
-                words.split(text, passage.language),
-                b"",
-            )
-            for passage, text, vector in zip(
-                domain.passages, texts, embed(texts, Purpose.PASSAGE), strict=True
-            )
-        ]
-        index = KnowledgeIndex.build("", entries)
+        index = index_passages(domain, embed, "", words)
         self.known = {intent.id: intent for intent in domain.intents}
         self.utterances = utterances
         self._intents = [rank_intents(domain.labels, list(row)) for row in probabilities]

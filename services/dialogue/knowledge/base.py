@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import numpy as np
-import structlog
+from numpy.typing import NDArray
 
 from services.dialogue.domain.bundle import BundleLimits, unpack
 from services.dialogue.domain.loader import load_files
@@ -23,6 +23,7 @@ from services.dialogue.knowledge.records import (
 )
 from services.dialogue.knowledge.store import KnowledgeStore, Vectors
 from services.dialogue.knowledge.views import Views
+from services.dialogue.passage_vectors import passage_text, passage_vectors
 from services.dialogue.ports import IntentModel, Purpose, TextEmbedder
 from services.serving.errors import (
     AlreadyExists,
@@ -32,8 +33,6 @@ from services.serving.errors import (
     NotFound,
     ResourceExhausted,
 )
-
-_log = structlog.stdlib.get_logger("frontdesk.dialogue.knowledge")
 
 _T = TypeVar("_T")
 
@@ -108,21 +107,22 @@ class KnowledgeBase:
                     "DOCUMENT_ID_TAKEN",
                     f"documents have the ids of passages: {', '.join(clash[:10])}; delete them or rename",
                 )
-            space = (await self._embed([records[0].embedded_text], remaining))[0]
+            probe = await self._embedder.embed([records[0].title], Purpose.QUERY, timeout_seconds=remaining())
+            space = probe.embedding_model
             if space != profile.embedding_model:
                 raise FailedPrecondition(
                     "EMBEDDING_MODEL_MISMATCH",
                     f"{profile.model} was trained on {profile.embedding_model}, but texts are embedded by"
                     f" {space}: export the intent model again",
                 )
+            # Documents move along when the vector space changes.
+            missing = await self._without_vector(tenant, space, [*records, *await self._passages(tenant, "")])
             before = await asyncio.to_thread(self._store.release, tenant, domain.version)
-            if before is not None and before.embedding_model == space:
+            if before is not None and before.embedding_model == space and not missing:
                 if self._views.current(tenant).get(domain.name) != domain.version:
                     await _finished(self._activate(tenant, domain))
                 return Published(domain, datetime.fromtimestamp(before.published_at, UTC), unchanged=True)
-            # Documents move along when the vector space changes.
-            wanted = [*records, *await self._passages(tenant, "")]
-            vectors = await self._missing(tenant, space, wanted, remaining)
+            vectors = (await self._embed(missing, remaining))[1]
             release = DomainRelease(domain.version, domain.name, bundle, space, self._now().timestamp())
             kept = await _finished(self._keep(tenant, domain, release, records, vectors))
         return Published(domain, datetime.fromtimestamp(kept.published_at, UTC), unchanged=False)
@@ -159,8 +159,7 @@ class KnowledgeBase:
                 raise ResourceExhausted(
                     "TOO_MANY_PASSAGES", f"over the limit of {self._limits.passages} passages: delete some"
                 )
-            texts = {record.text_sha256: record.embedded_text for record in records}
-            space, vectors = await self._embed_all(texts, remaining)
+            space, vectors = await self._embed(records, remaining)
             return await _finished(self._write_documents(tenant, documents, space, vectors))
 
     async def delete(self, tenant: str, document_ids: Sequence[str]) -> int:
@@ -206,32 +205,46 @@ class KnowledgeBase:
     async def _passages(self, tenant: str, version: str) -> list[PassageRecord]:
         return await asyncio.to_thread(self._store.passages, tenant, version)
 
-    async def _embed(self, texts: Sequence[str], remaining: Callable[[], float]) -> tuple[str, Any]:
-        found = await self._embedder.embed(texts, Purpose.PASSAGE, timeout_seconds=remaining())
-        return found.embedding_model, found.vectors
+    async def _without_vector(
+        self, tenant: str, space: str, records: Sequence[PassageRecord]
+    ) -> list[PassageRecord]:
+        wanted = {record.text_sha256: record for record in records}
+        known = await asyncio.to_thread(self._store.vectors, tenant, space, list(wanted))
+        return [record for key, record in wanted.items() if key not in known]
 
-    async def _embed_all(
-        self, texts: dict[bytes, str], remaining: Callable[[], float]
+    async def _embed(
+        self, records: Sequence[PassageRecord], remaining: Callable[[], float]
     ) -> tuple[str, Vectors]:
-        keys, space = list(texts), ""
-        vectors: dict[bytes, Any] = {}
-        for start in range(0, len(keys), EMBED_BATCH):
-            batch = keys[start : start + EMBED_BATCH]
-            found_space, found = await self._embed([texts[key] for key in batch], remaining)
-            if space not in ("", found_space):
-                raise FailedPrecondition(
-                    "EMBEDDING_MODEL_CHANGED", "the text encoder was just replaced: try again"
-                )
-            space = found_space
-            vectors.update(zip(batch, np.asarray(found, np.float32), strict=True))
-        return space, vectors
+        """Give the vector space, and each passage's vector in it."""
+        wanted = {record.text_sha256: record for record in records}
+        texts = {key: passage_text(record.title, record.text) for key, record in wanted.items()}
+        embedded = await self._embed_texts(list(texts.values()), Purpose.PASSAGE, remaining)
+        asked = await self._embed_texts([r.title for r in wanted.values()], Purpose.QUERY, remaining)
+        spaces = {space for space, _ in (*embedded.values(), *asked.values())}
+        if len(spaces) > 1:
+            raise FailedPrecondition(
+                "EMBEDDING_MODEL_CHANGED", "the text encoder was just replaced: try again"
+            )
+        if not wanted:
+            return "", {}
+        vectors = passage_vectors(
+            np.stack([embedded[text][1] for text in texts.values()]),
+            np.stack([asked[record.title][1] for record in wanted.values()]),
+        )
+        return spaces.pop(), dict(zip(wanted, vectors, strict=True))
 
-    async def _missing(
-        self, tenant: str, space: str, records: Sequence[PassageRecord], remaining: Callable[[], float]
-    ) -> Vectors:
-        texts = {record.text_sha256: record.embedded_text for record in records}
-        known = await asyncio.to_thread(self._store.vectors, tenant, space, list(texts))
-        return (await self._embed_all({k: v for k, v in texts.items() if k not in known}, remaining))[1]
+    async def _embed_texts(
+        self, texts: Sequence[str], purpose: Purpose, remaining: Callable[[], float]
+    ) -> dict[str, tuple[str, NDArray[np.float32]]]:
+        """Give each text's vector space and vector; texts of similar length are embedded together."""
+        ordered = sorted(set(texts), key=lambda text: (len(text), text))
+        found: dict[str, tuple[str, NDArray[np.float32]]] = {}
+        for start in range(0, len(ordered), EMBED_BATCH):
+            batch = ordered[start : start + EMBED_BATCH]
+            embeddings = await self._embedder.embed(batch, purpose, timeout_seconds=remaining())
+            for text, vector in zip(batch, embeddings.vectors, strict=True):
+                found[text] = (embeddings.embedding_model, vector)
+        return found
 
     async def _keep(
         self,

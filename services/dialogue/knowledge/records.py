@@ -1,11 +1,12 @@
 """What the store keeps. Pure."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.dialogue.passage_vectors import vector_key
 
 MAX_PASSAGE_CHARACTERS = 4_000
 
@@ -36,14 +37,9 @@ class PassageRecord:
     revision: int = 0
 
     @property
-    def embedded_text(self) -> str:
-        """What the encoder reads."""
-        return f"{self.title}\n{self.text}"
-
-    @property
     def text_sha256(self) -> bytes:
-        """Identity of what the encoder reads."""
-        return hashlib.sha256(self.embedded_text.encode()).digest()
+        """Identity of its vector: a hash of what is embedded, and how."""
+        return vector_key(self.title, self.text)
 
 
 @dataclass(frozen=True, slots=True)

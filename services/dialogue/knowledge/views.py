@@ -11,6 +11,7 @@ from services.dialogue.knowledge.index import IndexedPassage, KnowledgeIndex
 from services.dialogue.knowledge.records import StoredPassage
 from services.dialogue.knowledge.store import KnowledgeStore
 from services.dialogue.knowledge.words import WordSplitter
+from services.dialogue.passage_vectors import passage_text
 from services.dialogue.retrieval import SearchPassage
 from services.serving.errors import FailedPrecondition, InvalidArgument, NotFound
 
@@ -31,6 +32,8 @@ class Views:
 
     def __init__(self, store: KnowledgeStore, words: WordSplitter, bundle_limits: BundleLimits) -> None:
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Not those of the writers, who may embed for a long time.
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._store = store
         self._words = words
         self._bundle_limits = bundle_limits
@@ -84,16 +87,17 @@ class Views:
 
     async def refresh(self, tenant: str, read: Domain | None = None) -> None:
         """Build the tenant's current views anew and swap them in; the tenant's lock is held."""
-        current = await asyncio.to_thread(self._store.current_domains, tenant)
-        built = {}
-        for version in current.values() or [""]:
-            domain = read if read and read.version == version else self._domain_in_memory(tenant, version)
-            built[tenant, version] = await asyncio.to_thread(self._build, tenant, version, domain)
-        stale = [key for key in self._views if key[0] == tenant]
-        for key in stale:
-            del self._views[key]
-        self._views.update(built)
-        self._current[tenant] = current
+        async with self._loading[tenant]:
+            current = await asyncio.to_thread(self._store.current_domains, tenant)
+            built = {}
+            for version in current.values() or [""]:
+                domain = read if read and read.version == version else self._domain_in_memory(tenant, version)
+                built[tenant, version] = await asyncio.to_thread(self._build, tenant, version, domain)
+            stale = [key for key in self._views if key[0] == tenant]
+            for key in stale:
+                del self._views[key]
+            self._views.update(built)
+            self._current[tenant] = current
 
     def _domain_in_memory(self, tenant: str, version: str) -> Domain | None:
         view = self._views.get((tenant, version))
@@ -134,7 +138,7 @@ class Views:
         sha = record.text_sha256
         words = split.get((record.language, sha))
         if words is None:
-            words = self._words.split(record.embedded_text, record.language)
+            words = self._words.split(passage_text(record.title, record.text), record.language)
         source = record.domain_version or f"revision {record.revision}"
         passage = SearchPassage(
             record.passage_id, record.language, record.title, record.text, record.uri, source
@@ -143,7 +147,7 @@ class Views:
 
     async def _pinned(self, tenant: str, version: str) -> View:
         if (tenant, version) not in self._views:
-            async with self.locks[tenant]:
+            async with self._loading[tenant]:
                 return await self._loaded(tenant, version)
         return self._views[tenant, version]
 

@@ -83,6 +83,39 @@ async def test_new_sessions_get_the_new_version_and_pinned_ones_keep_theirs(part
     assert (await parts.views.view("demo")).domain.version == old  # type: ignore[union-attr]
 
 
+async def test_a_session_goes_on_while_a_new_version_is_embedded(parts: DialogueParts) -> None:
+    old = await parts.publish()
+    changed = pack(dict(replaced("passages/orders.en.md", "30 minutes", "60 minutes")))
+    await parts.base.publish("demo", "kiosk", changed, seconds)
+    # After a restart the old version is not in memory.
+    parts.store.close()
+    parts.reopen()
+    await parts.views.open()
+    parts.embedder.gate.clear()
+    parts.embedder.asked.clear()
+    third = pack(dict(replaced("passages/orders.en.md", "30 minutes", "90 minutes")))
+    publishing = asyncio.create_task(parts.base.publish("demo", "kiosk", third, seconds))
+    await parts.embedder.asked.wait()
+
+    async with asyncio.timeout(5):
+        assert (await found(parts, "cancel an order", old))[0] == "You can cancel within 30 minutes."
+        assert (await found(parts, "cancel an order"))[0] == "You can cancel within 60 minutes."
+    assert not publishing.done()
+    parts.embedder.gate.set()
+    await publishing
+    assert (await found(parts, "cancel an order"))[0] == "You can cancel within 90 minutes."
+
+
+async def test_vectors_that_are_missing_are_made_by_publishing_again(parts: DialogueParts) -> None:
+    await parts.publish()
+    with parts.store._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM embeddings")
+    again = await parts.base.publish("demo", "kiosk", parts.bundle, seconds)
+
+    assert not again.unchanged
+    assert (await found(parts, "cancel an order"))[0] == "You can cancel within 30 minutes."
+
+
 async def test_a_pinned_version_that_is_gone(parts: DialogueParts) -> None:
     await parts.publish()
     for pinned in ("kiosk@0000000000000000", "", "x" * 5000):

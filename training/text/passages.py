@@ -1,0 +1,33 @@
+"""A domain's passages, searchable as serving has them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.dialogue.domain.types import Domain
+from services.dialogue.knowledge.index import IndexedPassage, KnowledgeIndex
+from services.dialogue.knowledge.words import WordSplitter
+from services.dialogue.passage_vectors import passage_text, passage_vectors
+from services.dialogue.ports import Purpose
+from services.dialogue.retrieval import SearchPassage
+
+Embed = Callable[[Sequence[str], Purpose], NDArray[np.float32]]
+"""Texts → L2-normalized vectors ``[n, width]``."""
+
+
+def index_passages(domain: Domain, embed: Embed, embedding_model: str, words: WordSplitter) -> KnowledgeIndex:
+    """Build the index that publishing the domain gives."""
+    texts = [passage_text(passage.title, passage.text) for passage in domain.passages]
+    titles = [passage.title for passage in domain.passages]
+    vectors = passage_vectors(embed(texts, Purpose.PASSAGE), embed(titles, Purpose.QUERY))
+    entries = [
+        IndexedPassage(
+            SearchPassage(p.id, p.language, p.title, p.text, "", domain.version),
+            vector,
+            words.split(text, p.language),
+            b"",
+        )
+        for p, text, vector in zip(domain.passages, texts, vectors, strict=True)
+    ]
+    return KnowledgeIndex.build(embedding_model, entries)
