@@ -21,16 +21,16 @@ from rich.table import Table
 from services.dialogue.domain.loader import load_domain
 from services.dialogue.domain.types import Domain, EvaluationQuestion
 from services.dialogue.intent_client import TritonIntentModel
-from services.dialogue.knowledge.index import IndexedPassage, KnowledgeIndex
 from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.model import intent_spec
 from services.dialogue.policy import Decision
 from services.dialogue.ports import Embeddings, Purpose
 from services.dialogue.responder import Citation, Completed, CustomerInput, Responder, Understood
-from services.dialogue.retrieval import SearchPassage, search
+from services.dialogue.retrieval import search
 from services.dialogue.state import ConversationState
 from services.inference.port import InferenceClient
-from training.text.encoder import ExportedTextEncoder
+from training.text.passages import index_passages
+from training.text.vector_cache import CachedTextEncoder
 
 OPTIONS = 3
 
@@ -38,7 +38,7 @@ OPTIONS = 3
 class _Encoder:
     """A ``TextEmbedder`` on the exported encoder."""
 
-    def __init__(self, encoder: ExportedTextEncoder) -> None:
+    def __init__(self, encoder: CachedTextEncoder) -> None:
         self.encoder = encoder
 
     async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
@@ -81,21 +81,9 @@ class Outcome:
 
 async def evaluate(domain: Domain, repository: Path) -> list[Outcome]:
     """Put each held-out question to the service's own code, each in a new session."""
-    encoder = ExportedTextEncoder(repository / "text_encoder" / "1")
+    encoder = CachedTextEncoder.beside(repository)
     words = WordSplitter()
-    texts = [f"{passage.title}\n{passage.text}" for passage in domain.passages]
-    index = KnowledgeIndex.build(
-        encoder.embedding_model,
-        [
-            IndexedPassage(
-                SearchPassage(p.id, p.language, p.title, p.text, "", domain.version),
-                vector,
-                words.split(text, p.language),
-                b"",
-            )
-            for p, text, vector in zip(domain.passages, texts, encoder(texts, Purpose.PASSAGE), strict=True)
-        ],
-    )
+    index = index_passages(domain, encoder, encoder.embedding_model, words)
     head = TritonIntentModel(cast(InferenceClient, _Head(repository / intent_spec(domain.name).name / "1")))
     responder = Responder(_Encoder(encoder), head, words.split)
     outcomes = []

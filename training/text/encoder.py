@@ -1,5 +1,6 @@
 """The exported text encoder, run without Triton."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ class ExportedTextEncoder:
     """``text_encoder`` of a model repository; ``folder`` is one of its versions.
 
     Calling it gives L2-normalized vectors ``[n, width]`` of the space ``embedding_model``.
+    ``fingerprint`` is the SHA-256 of the files that decide them, in hexadecimal digits.
     Raises ``FileNotFoundError`` when it was not exported yet.
     """
 
@@ -30,6 +32,10 @@ class ExportedTextEncoder:
                 f"{folder}: no text encoder; run `python -m training.export --only text_encoder` first"
             )
         self.embedding_model = str(json.loads(manifest.read_text(encoding="utf-8"))["embedding_model"])
+        files = hashlib.sha256()
+        for name in ("model.onnx", "tokenizer.json"):
+            files.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        self.fingerprint = files.hexdigest()
         self._tokenizer = HuggingFaceTokenizer(folder / "tokenizer.json")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

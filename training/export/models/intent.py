@@ -17,12 +17,19 @@ from services.dialogue.intent_client import manifest_entry
 from services.dialogue.model import EMBEDDING_WIDTH, intent_spec
 from services.text.model import TEXT_ENCODER
 from training.export.context import ExportContext
-from training.text import encoder, intent
-from training.text.encoder import ExportedTextEncoder
+from training.text import encoder, intent, passages
 from training.text.intent import TrainedIntent
+from training.text.vector_cache import CachedTextEncoder
 
 _MOST_DIFFERENCE: Final = 1e-4
-_PURE: Final = ("evidence.py", "retrieval.py", "intent_client.py", "knowledge/words.py", "knowledge/index.py")
+_PURE: Final = (
+    "evidence.py",
+    "intent_client.py",
+    "knowledge/index.py",
+    "knowledge/words.py",
+    "passage_vectors.py",
+    "retrieval.py",
+)
 """What computes the features that the calibrators are fitted on."""
 
 
@@ -34,7 +41,7 @@ def export(context: ExportContext) -> None:
     encoder_folder = context.version_folder(TEXT_ENCODER.name)
 
     def write(folder: Path) -> Mapping[str, Any]:
-        embed = ExportedTextEncoder(encoder_folder)
+        embed = CachedTextEncoder.beside(context.repository)
         trained = intent.train(domain, embed)
         onnx.save(build_head(trained), str(folder / "model.onnx"))
         (folder / "labels.json").write_text(json.dumps(trained.labels, indent=2), encoding="utf-8")
@@ -61,6 +68,7 @@ def export(context: ExportContext) -> None:
             Path(__file__),
             Path(intent.__file__),
             Path(encoder.__file__),
+            Path(passages.__file__),
             encoder_folder / "manifest.json",
             # All that is trained on; policies, templates and held-out questions change nothing.
             *(context.domain / name for name in ("domain.yaml", "intents", "passages", "out_of_scope.yaml")),
