@@ -4,7 +4,7 @@ Embeds the shop's example utterances through the text service and Triton, 16
 requests at a time, and in a bare loop over ONNX Runtime: the same model, the
 same tensors (those that the service sends to Triton, recorded beforehand), the
 same number of threads, in turns of a few seconds within the same run. Writes
-build/bench/text_throughput.json; the issue asks for a ratio of 0.85 or more.
+build/bench/text_throughput.json; the ratio is to be 0.85 or more.
 """
 
 import argparse
