@@ -4,7 +4,7 @@ import json
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -64,22 +64,27 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the program; errors of calls and of usage are told in a sentence, without a traceback."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    """Run the program; errors of calls, usage and files are told in a sentence, without a traceback."""
     try:
         with api_errors("the gateway"):
             build_app()()
     except FrontdeskApiError as error:
-        if "--json" in sys.argv:
-            told = {"code": error.code.name, "reason": error.reason, "message": error.message}
-            print(json.dumps({"error": told}, ensure_ascii=False))
-        errors.print(str(error), style="red", markup=False)
-        sys.exit(1)
+        _fail(str(error), error.code.name, error.reason, error.message, exit_code=1)
     except UsageError as error:
-        errors.print(str(error), style="red", markup=False)
-        sys.exit(2)
+        _fail(str(error), "USAGE", "", str(error), exit_code=2)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail(message, "FILE", "", message, exit_code=1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(text: str, code: str, reason: str, message: str, *, exit_code: int) -> NoReturn:
+    if "--json" in sys.argv:
+        told = {"code": code, "reason": reason, "message": message}
+        print(json.dumps({"error": told}, ensure_ascii=False))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style="red", markup=False)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ class CliContext:
         self.endpoint = endpoint
         self.timeout_seconds = timeout_seconds
         self.json = json_lines
-        self.console = Console(highlight=False)
-        self.progress_console = Console(stderr=True, highlight=False)
+        # With --json the standard output holds JSON alone, whatever a command shows besides.
+        self.console = Console(highlight=False, soft_wrap=True, stderr=json_lines)
+        self.error_console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._api_key = api_key
         self._api_key_file = api_key_file
         self._client: FrontdeskClient | None = None
@@ -33,9 +34,11 @@ class CliContext:
     def client(self) -> FrontdeskClient:
         """The gateway."""
         if self._client is None:
-            self._client = FrontdeskClient(
-                self.endpoint, self._credential(), timeout_seconds=self.timeout_seconds
-            )
+            key = self._credential()
+            try:
+                self._client = FrontdeskClient(self.endpoint, key, timeout_seconds=self.timeout_seconds)
+            except ValueError as error:
+                raise UsageError(str(error)) from error
         return self._client
 
     @property

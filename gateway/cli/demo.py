@@ -21,7 +21,7 @@ from gateway.cli.turn import show_end, show_events
 from gateway.cli.wave_file import save_wave
 from gateway.client import TurnResult, collect_turn
 
-app = typer.Typer(help="Show the main job on a running suite.")
+app = typer.Typer(help="Show the main job on a running suite.", subcommand_metavar="")
 
 CUSTOMER_VOICE = "am_michael"
 SPOKEN_QUESTION = (

@@ -2,27 +2,45 @@
 
 from typing import Any
 
+from frontdesk.dialogue.v1 import dialogue_pb2
 from frontdesk.gateway.v1 import conversation_pb2
 from google.protobuf.json_format import MessageToDict
 
 
 def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, Any]:
-    """Return ``{"t_ms", "type", …fields}``; of audio the number of bytes instead of the bytes."""
+    """Return ``{"t_ms", "type", …fields}``; of audio the number of bytes instead of the bytes.
+
+    The first and the last event name session and turn. Enums are as in ``TurnResult`` ("ANSWER").
+    """
     kind = response.WhichOneof("event") or "unknown"
     fields: dict[str, Any] = MessageToDict(
         getattr(response, kind), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    if kind == "answer_audio":
-        fields["audio"] = len(response.answer_audio.audio)
-        fields = {"bytes": fields["audio"], **{key: fields[key] for key in fields.keys() - {"audio"}}}
-    if kind == "turn_completed":
-        fields["timings"] = [
-            {
-                "stage": conversation_pb2.Stage.Name(timing.stage).removeprefix("STAGE_").lower(),
-                "start_ms": round(timing.start_offset.ToTimedelta().total_seconds() * 1000, 1),
-                "ms": round(timing.duration.ToTimedelta().total_seconds() * 1000, 1),
-            }
-            for timing in response.turn_completed.timings
-        ]
+    match kind:
+        case "answer_audio":
+            del fields["audio"]
+            fields = {"bytes": len(response.answer_audio.audio), **fields}
+        case "handoff":
+            name = dialogue_pb2.HandoffReason.Name(response.handoff.reason)
+            fields["reason"] = name.removeprefix("HANDOFF_REASON_")
+        case "notice":
+            fields["stage"] = _stage(response.notice.stage)
+        case "turn_completed":
+            completed = response.turn_completed
+            fields["decision"] = dialogue_pb2.Decision.Name(completed.decision).removeprefix("DECISION_")
+            fields["timings"] = [
+                {
+                    "stage": _stage(timing.stage),
+                    "start_ms": round(timing.start_offset.ToTimedelta().total_seconds() * 1000, 1),
+                    "ms": round(timing.duration.ToTimedelta().total_seconds() * 1000, 1),
+                }
+                for timing in completed.timings
+            ]
+    if kind in ("turn_started", "turn_completed"):
+        fields = {"session_id": response.session_id, "turn_id": response.turn_id, **fields}
     offset = response.event_offset.ToTimedelta().total_seconds()
     return {"t_ms": round(offset * 1000, 1), "type": kind, **fields}
+
+
+def _stage(stage: conversation_pb2.Stage.ValueType) -> str:
+    return conversation_pb2.Stage.Name(stage).removeprefix("STAGE_")

@@ -73,8 +73,7 @@ def search(
         else:
             cli.console.print(
                 f"[bold]{rank} {escape(hit.title)}[/] [dim]{escape(hit.passage_id)} · "
-                f"cosine {hit.vector_score:.3f} · BM25 {hit.bm25_score:.1f}[/]\n  {escape(hit.text)}",
-                soft_wrap=True,
+                f"cosine {hit.vector_score:.3f} · BM25 {hit.bm25_score:.1f}[/]\n  {escape(hit.text)}"
             )
     if not answer.hits and not cli.json:
         cli.console.print("Nothing found.")

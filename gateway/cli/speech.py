@@ -29,7 +29,7 @@ def transcribe(
             failed = True
             if cli.json:
                 cli.print_json({"file": str(file), "error": error.message, "reason": error.reason})
-            cli.progress_console.print(f"[red]{escape(str(file))}: {escape(str(error))}[/]")
+            cli.error_console.print(f"[red]{escape(str(file))}: {escape(str(error))}[/]")
             continue
         if cli.json:
             words = [
@@ -53,9 +53,7 @@ def transcribe(
         else:
             head = f"[bold]{escape(str(file))}[/] " if len(files) > 1 else ""
             said = escape(heard.transcript) if heard.transcript else "[dim](nobody speaks)[/]"
-            cli.console.print(
-                f"{head}{said} [dim]{heard.language_code} {heard.confidence:.2f}[/]", soft_wrap=True
-            )
+            cli.console.print(f"{head}{said} [dim]{heard.language_code} {heard.confidence:.2f}[/]")
     if failed:
         raise typer.Exit(1)
 

@@ -36,6 +36,8 @@ def turn(
     cli: CliContext = context.obj
     if not (text or audio or image):
         raise UsageError("Nothing to send: give at least one of --text, --audio and --image.")
+    if voice and not out:
+        raise UsageError("--voice is for the answer's speech: name a file for it by --out.")
     answer_audio = conversation_pb2.AnswerAudioConfig()
     answer_audio.voice.voice = voice
     events = cli.client.handle_turn(
@@ -78,15 +80,13 @@ def show_events(
             )
         elif kind == "answer_text":
             cli.console.print("" if answering else "[bold]Answer[/]  ", end="")
-            cli.console.print(escape(event.answer_text.delta), end="", soft_wrap=True)
+            cli.console.print(escape(event.answer_text.delta), end="")
             answering = True
-        elif kind == "notice":
-            cli.progress_console.print(f"\n[yellow]Note: {escape(event.notice.message)}[/]")
         yield event
 
 
 def show_end(cli: CliContext, result: TurnResult, out: Path | None, seconds: float) -> None:
-    """Print what is known only at the end: sources, handoff, speech and times."""
+    """Print what is known only at the end: sources, handoff, notices, speech, session and times."""
     cli.console.print()
     for citation in result.citations:
         cli.console.print(f"[bold]Source[/]  {escape(citation.title)} [dim]{escape(citation.passage_id)}[/]")
@@ -95,17 +95,15 @@ def show_end(cli: CliContext, result: TurnResult, out: Path | None, seconds: flo
             dialogue_pb2.HandoffReason.Name(result.handoff.reason).removeprefix("HANDOFF_REASON_").lower()
         )
         cli.console.print(f"[bold]Handoff[/] to a person [dim]({reason.replace('_', ' ')})[/]")
+    for notice in result.notices:
+        cli.console.print(f"[bold]Note[/]    [yellow]{escape(notice.message)}[/]")
     if seconds:
-        cli.console.print(f"[bold]Speech[/]  {out} [dim]{seconds:.1f} s[/]")
-    times = [
-        f"first text {result.first_text_seconds * 1000:.0f} ms"
-        if result.first_text_seconds is not None
-        else "",
-        f"first audio {result.first_audio_seconds * 1000:.0f} ms"
-        if result.first_audio_seconds is not None
-        else "",
-        f"done {result.total_seconds * 1000:.0f} ms",
-    ]
-    cli.console.print(
-        f"[dim]{' · '.join(filter(None, times))} · continue with --session {result.session_id}[/]"
-    )
+        cli.console.print(f"[bold]Speech[/]  {escape(str(out))} [dim]{seconds:.1f} s[/]")
+    cli.console.print(f"[bold]Session[/] {result.session_id} [dim](continue with --session)[/]")
+    times = {
+        "first text": result.first_text_seconds,
+        "first audio": result.first_audio_seconds,
+        "done": result.total_seconds,
+    }
+    shown = [f"{what} {seconds * 1000:.0f} ms" for what, seconds in times.items() if seconds is not None]
+    cli.console.print(f"[dim]{' · '.join(shown)}{' · replayed' if result.replayed else ''}[/]")

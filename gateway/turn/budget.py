@@ -50,7 +50,7 @@ class Budget:
         """Build the error of a turn whose time ran out in ``stage``."""
         return DeadlineExceeded(
             "TURN_DEADLINE_EXCEEDED",
-            f"the turn's time ({self._total:.1f} s) did not suffice for stage {stage}: "
+            f"the turn's time ({self._total:.2g} s) did not suffice for stage {stage}: "
             "allow the call more time, or try again when the system is less busy",
             metadata={"stage": str(stage)},
         )
