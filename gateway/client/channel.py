@@ -52,7 +52,10 @@ class _Authorization(
     """Adds the API key to every call, and a deadline to those that have none."""
 
     def __init__(self, api_key: str, timeout_seconds: float) -> None:
-        self._metadata = (("authorization", f"Bearer {api_key}"),)
+        key = api_key.strip()  # a key that was read from a file may end with a line break
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("the API key has characters that no API key has: use it as it was given to you")
+        self._metadata = (("authorization", f"Bearer {key}"),)
         self._timeout_seconds = timeout_seconds
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
@@ -87,7 +90,7 @@ def open_channel(
 
     Returns the channel to call through and the one to close. TLS when
     ``root_certificates`` (PEM) is given, plain text otherwise. ``timeout_seconds``
-    is the deadline of calls that name none.
+    is the deadline of calls that name none. ValueError for what cannot be an API key.
     """
     options = [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),

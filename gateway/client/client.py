@@ -25,6 +25,7 @@ class FrontdeskClient:
     Every method raises :class:`FrontdeskApiError` when its call fails.
     ``timeout_seconds`` is the deadline of each call. With ``root_certificates``
     (PEM) the connection is TLS. Use it as a context manager, or call ``close``.
+    ValueError for what cannot be an API key.
 
         with FrontdeskClient("127.0.0.1:50050", api_key) as client:
             turn = client.take_turn(text="Where is my order?")

@@ -47,7 +47,9 @@ class FrontdeskApiError(Exception):
         """``INVALID_ARGUMENT (AUDIO_EMPTY): audio is empty …``, then a line for each further violation."""
         head = f"{self.code.name} ({self.reason})" if self.reason else self.code.name
         lines = [f"{head}: {self.message}"]
-        lines += [f"  {v.field}: {v.description}" for v in self.violations if v.description != self.message]
+        lines += [
+            f"  {v.field}: {v.description}" for v in self.violations if v.description not in self.message
+        ]
         return "\n".join(lines)
 
 
@@ -82,6 +84,8 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> FrontdeskApiError:
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
     if code is grpc.StatusCode.UNAVAILABLE and not reason:
         message = f"{target} cannot be reached ({message}); is Frontdesk running there?"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and not reason:
+        message = f"{target} did not answer in time: allow the call more time, or try again later"
     return FrontdeskApiError(code, reason, message, violations, retry_after)
 
 

@@ -214,7 +214,10 @@ class SqlTurnStore:
 
     async def _stored_events(self, turn: CustomerTurn) -> tuple[TimedEvent, ...]:
         rows, speech_sha256 = await self._in_thread(_read_events, turn)
-        speech = await self._media.get(turn.tenant, speech_sha256) if speech_sha256 else b""
+        try:
+            speech = await self._media.get(turn.tenant, speech_sha256) if speech_sha256 else b""
+        except OSError as error:
+            raise _unavailable() from error
         return tuple(self._event(row, speech) for row in rows)
 
     def _event(self, row: Any, speech: bytes = b"") -> TimedEvent:

@@ -16,7 +16,7 @@ from frontdesk.tts.v1 import tts_pb2
 from gateway.client import FrontdeskApiError, FrontdeskClient, TurnResult, collect_turn
 from services.serving.errors import FieldViolation, InvalidArgument
 from tests.fakes.services import ANSWER, FakeServices
-from tests.harness.gateway import ServedGateway, serving_gateway
+from tests.harness.gateway import API_KEY, ServedGateway, serving_gateway
 from tests.harness.grpc_server import serving
 
 T = TypeVar("T")
@@ -160,10 +160,20 @@ async def test_a_wrong_key_is_unauthenticated(gateway: ServedGateway) -> None:
     assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_UNKNOWN")
 
 
+async def test_a_key_with_a_line_break_is_the_key(gateway: ServedGateway) -> None:
+    assert await blocking(gateway, lambda client: client.search("x"), api_key=f"{API_KEY}\n")
+
+
+def test_what_cannot_be_a_key_is_refused_before_any_call() -> None:
+    with pytest.raises(ValueError, match="API key"):
+        FrontdeskClient("127.0.0.1:1", "字")
+
+
 async def test_the_clients_timeout_is_the_deadline(gateway: ServedGateway, peers: FakeServices) -> None:
     peers.hanging.add("Search")
     error = await refusal(gateway, lambda client: client.search("x"), timeout_seconds=0.3)
     assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "did not answer in time" in error.message
 
 
 def test_an_absent_gateway_is_named() -> None:

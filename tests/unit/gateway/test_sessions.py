@@ -250,6 +250,15 @@ async def test_media_that_cannot_be_written_are_not_accepted(store: SqlTurnStore
     await take(store, replace(TURN, audio=None, images=()), EVENTS[:5])
 
 
+async def test_speech_that_cannot_be_read_back_is_unavailable(store: SqlTurnStore, tmp_path: Path) -> None:
+    await take(store, TURN)
+    [stored] = (await store.conversation("demo", "s1", after_number=0, limit=1)).turns
+    sha256 = stored.media[-1].sha256
+    replace_by_folder(tmp_path / "media" / "demo" / sha256[:2] / sha256)
+    with pytest.raises(Unavailable):
+        await take(store, TURN)
+
+
 async def test_a_cancelled_caller_frees_the_session_only_when_the_turn_is_written(
     store: SqlTurnStore,
 ) -> None:
