@@ -21,10 +21,10 @@ help: ## List the tasks
 
 # Everything that runs the suite; no torch.
 .venv/runtime: pyproject.toml constraints.txt protos/generate.py $(shell find protos -name '*.proto')
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Frontdesk needs Python 3.11 or newer; name one with: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { echo "Frontdesk needs Python 3.11 or 3.12; name one with: make PYTHON=python3.12 …"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -q python3-venv; } || { echo "Python's venv is missing; install it, e.g. apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check 'uv~=0.13'
 	@echo "Installing Frontdesk and what it needs…"
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[all]'
 	@touch $@
@@ -82,3 +82,4 @@ bench: .venv/development export ## Speed, memory and quality, as JSON under buil
 
 clean: down ## Remove what was built, but for the downloaded weights
 	@find build -mindepth 1 -maxdepth 1 ! -name weights -exec rm -rf {} + 2>/dev/null || true
+	@rm -f .venv/runtime # the installation lacks its wire types now
