@@ -16,6 +16,12 @@ CODE = re.compile(
 LONG_NUMBER = re.compile(r"(?<![\d.,])\d{7,}(?![\d.,]\d|\d)")
 """So many digits without a separator are not a quantity."""
 
+CARD = re.compile(r"(?<![\d-])\d{4}(?:([ -])\d{4})(?:\1\d{4}){1,2}(?![\d-])")
+"""The groups of four of a payment card."""
+
+YEARS = re.compile(r"(?<![\d-])((?:19|20)\d\d) ?[-–—~～] ?((?:19|20)\d\d)(?![\d-])")
+"""From one year to another, which else looks like a phone number."""
+
 PHONE = re.compile(
     r"(?<![\w.])(?:\+\d{1,3}[ -]?|1[ -])?(?:\(\d{2,4}\)[ -]?|\d{2,4}[ -])(?:\d{3,4}[ -]?)?\d{4}(?![\w-])"
     r"|(?<!\w)\+\d{7,14}(?!\w)",
@@ -28,7 +34,7 @@ URL = re.compile(
     re.ASCII,
 )
 
-_MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*_`~|<>{}\\^\[\]]+|^\s*(?:[-•·*]|#+)\s+", re.MULTILINE)
+_MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|~~|[*_`|<>{}\\^\[\]]+|^\s*(?:[-•·*]|#+)\s+", re.MULTILINE)
 
 
 def clean(text: str) -> str:
@@ -53,6 +59,9 @@ def groups(number: str) -> list[str]:
 def _plain(character: str) -> str:
     if "！" <= character <= "～" and character.isalnum():  # full-width letters and digits
         return unicodedata.normalize("NFKC", character)
+    if unicodedata.category(character) in {"No", "Nl"} and character not in "¹²³":  # ①, Ⅳ, ½
+        plain = unicodedata.normalize("NFKC", character)
+        return f" {plain.replace('⁄', '/')}" if "⁄" in plain else plain
     if character in "’‘":
         return "'"
     if character in "‐‑‒−":

@@ -129,6 +129,7 @@ _SYMBOLS = {
     "≥": " at least ",
     "≤": " at most ",
     "÷": " divided by ",
+    "~": " about ",
 }
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _FRACTIONS = {"2": "half", "3": "third", "4": "quarter"}
@@ -141,7 +142,7 @@ def spoken(text: str) -> str:
         text = pattern.sub(read, text)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
-    text = re.sub(r"\s+([,.;:!?])", r"\1", re.sub(r"\s+", " ", text))
+    text = re.sub(r"\s+([,.;:!?])", r"\1", re.sub(r"\s+", " ", text).replace(",'", "'"))
     return re.sub(r"(,\s*)+([,.;:!?])", r"\2", text).strip()
 
 
@@ -235,7 +236,8 @@ def _time(found: re.Match[str]) -> str:
         words += f" {'oh ' if minute < 10 else ''}{_cardinal(str(minute))}"
     elif not half:
         words += " o'clock" if 0 < hour <= 12 else " hundred hours"
-    return f"{words} {half[0]}M" if half else words
+    end = "." if found.group().endswith(".") and found.end() == len(found.string) else ""
+    return f"{words} {half[0]}M{end}" if half else words
 
 
 def _money(found: re.Match[str]) -> str:
@@ -270,10 +272,6 @@ def _temperature(found: re.Match[str]) -> str:
     return f"{minus}{_cardinal(found.group(2))} degree{'' if found.group(2) == '1' else 's'}{scale}"
 
 
-def _range(found: re.Match[str]) -> str:
-    return f"{found.group(1)} to {found.group(2)}"
-
-
 def _fraction(found: re.Match[str]) -> str:
     above, below = found.groups()
     if below not in _FRACTIONS or int(above) >= int(below):
@@ -293,7 +291,8 @@ def _alternatives(words: dict[str, object] | dict[str, str]) -> str:
 
 
 _CURRENCY = "|".join(re.escape(sign) for sign in sorted(_CURRENCIES, key=len, reverse=True))
-_LABEL = r"orders?|tracking|tickets?|cases?|references?|invoices?|serial|codes?|PIN|accounts?|card"
+_LABEL = r"orders?|tracking|tickets?|cases?|references?|invoices?|serial|codes?|PIN|accounts?|card|ending in"
+_QUANTITY = rf"(?:{_CURRENCY})? ?(?:\d{{1,2}}:\d\d|{_NUMBER})(?: ?%| ?[ap]\.?m\b\.?)?"
 _Read = Callable[[re.Match[str]], str]
 _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (codes.EMAIL, _address),
@@ -301,6 +300,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b"), _iso_date),
     (re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b"), _us_date),
     (codes.CODE, _code),
+    (codes.CARD, _phone),
+    (codes.YEARS, lambda found: f"{_year(found.group(1))} to {_year(found.group(2))}"),
     (codes.PHONE, _phone),
     (
         re.compile(rf"\b((?:{_LABEL})(?: ?(?:numbers?|no\.|id|code|is|ending in))*:?) ?#?(\d{{4,}})\b", re.I),
@@ -308,8 +309,13 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     ),
     (re.compile(r"(?<!\w)#(?=\d)"), lambda found: "number "),
     (re.compile(r"\b(number )(\d{4,})\b", re.I), _labelled),
+    (re.compile(r"(?<![\w.,:/-])0\d+(?![.,:/-]?\d)"), lambda found: _digits(found.group())),
     (codes.LONG_NUMBER, lambda found: _digits(found.group())),
     (re.compile(r"\bNo\. ?(?=\d)"), lambda found: "number "),
+    (
+        re.compile(rf"(?<![\w.,-])({_QUANTITY}) ?[-–—~] ?(?={_QUANTITY}(?![\d-]))", re.I),
+        lambda found: f"{found.group(1)} to ",
+    ),
     (re.compile(rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (\d{{4}})\b)?"), _month_day),
     (
         re.compile(rf"\b(?:the )?(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?({_MONTH})(?!\w)(?:,? (\d{{4}})\b)?"),
@@ -327,10 +333,6 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     ),
     (re.compile(rf"(-)?({_NUMBER}) ?(°C|°F|℃|℉)"), _temperature),
     (re.compile(rf"({_NUMBER}) ?%"), lambda found: f"{_cardinal(found.group(1))} percent"),
-    (
-        re.compile(r"(?<![\d.,-])(\d{1,4}) ?[-–—] ?(?=(\d{1,4})\b(?!-))"),
-        lambda found: f"{found.group(1)} to ",
-    ),
     (re.compile(rf"(?<![\w.])({_NUMBER}) ?({_alternatives(_UNITS)})(?!\w)"), _unit),
     (re.compile(r"(?<![\w./])(\d{1,2})/(\d{1,2})(?![\w/])"), _fraction),
     (re.compile(rf"(?<![\w.])(?:{_alternatives(_ABBREVIATIONS)})(?!\w)"), _abbreviation),

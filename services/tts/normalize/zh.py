@@ -54,7 +54,7 @@ _UNITS = {
     "ms": "毫秒",
 }
 _MEASURES = (
-    "个位只件条张次天小周年种部台套本把双份层家名元块分秒斤公米页步遍款笔遭瓶盒箱组根颗支"  # 两个, not 二个
+    "个位只件条张次天小周年种部台套本把双份层家名元块分秒斤公米页步遍款笔遭瓶盒箱组根颗支倍"  # 两个, not 二个
 )
 _SYMBOLS = {
     "&": "和",
@@ -181,6 +181,14 @@ def _yuan(number: str) -> str:
     return words + (f"{_cardinal(str(hundredths))}分" if hundredths else "")
 
 
+def _decimal_yuan(found: re.Match[str]) -> str:
+    return _yuan(found.group(1).replace(",", ""))
+
+
+def _ratio(found: re.Match[str]) -> str:
+    return f"{_cardinal(found.group(1))}比{_cardinal(found.group(2))}"
+
+
 def _unit(found: re.Match[str]) -> str:
     return f"{_counted(found.group(1))}{_UNITS[found.group(2)]}"
 
@@ -196,7 +204,9 @@ def _alternatives(words: dict[str, str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-_LABEL = "订单号|订单|单号|编号|号码|工单|工单号|验证码|尾号|序列号|发票号|账号|卡号|热线|电话|客服|密码"
+_LABEL = (
+    "订单号|订单|单号|编号|号码|工单|工单号|验证码|尾号|序列号|发票号|账号|卡号|热线|电话|客服|密码|拨打|致电"
+)
 _Read = Callable[[re.Match[str]], str]
 _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (codes.EMAIL, _address),
@@ -205,15 +215,30 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (codes.CODE, _code),
     (re.compile(r"(?<!\d)(1[3-9]\d)(\d{4})(\d{4})(?!\d)"), _mobile),
     (re.compile(r"(?<![\d.])([48]00)-?(\d{3})-?(\d{4})(?!\d)"), _mobile),
+    (codes.CARD, _phone),
+    (codes.YEARS, lambda found: f"{_digits(found.group(1))}到{_digits(found.group(2))}"),
     (codes.PHONE, _phone),
     (
         re.compile(rf"((?:{_LABEL})(?:是|为)?[：:]?\s?)#?(\d{{3,}})(?![\d.]|元)"),
         _labelled,
     ),
     (re.compile(r"#(\d{3,})"), lambda found: f"{_telephone_digits(found.group(1))}"),
+    (
+        re.compile(
+            r"(?<=[\d%点分时月日号元])\s?[-–—~～至]\s?"
+            rf"(?=(?:{_alternatives(_CURRENCIES)})? ?\d|[上中下]午|晚上|凌晨)"
+        ),
+        lambda found: "到",
+    ),
+    (re.compile(r"(?<![\w])[~～](?=\d)"), lambda found: "约"),
+    (
+        re.compile(r"(?<![\d.:/-])0\d+(?![.:/-]?\d|[月日号点时分秒])"),
+        lambda found: _telephone_digits(found.group()),
+    ),
     (codes.LONG_NUMBER, lambda found: _telephone_digits(found.group())),
     (re.compile(r"(?<!\d)(\d{4})(?=年(?!内|以|后|前|之))"), lambda found: _digits(found.group(1))),
     (re.compile(r"(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2}))?(?![\d:])"), _time),
+    (re.compile(r"(?<![\d:.])(\d{1,2}):(\d{1,2})(?![\d:.])"), _ratio),
     (
         re.compile(
             rf"(?P<before>{_alternatives(_CURRENCIES)}) ?(?P<amount>{_NUMBER})(?P<scale>[万亿])?元?"
@@ -221,14 +246,13 @@ _RULES: tuple[tuple[re.Pattern[str], _Read], ...] = (
         ),
         _money,
     ),
-    (re.compile(r"(?<!\d)(\d+\.\d{1,2})元"), lambda found: _yuan(found.group(1))),
+    (re.compile(r"(?<![\d,])((?:\d{1,3}(?:,\d{3})+|\d+)\.\d{1,2})元"), _decimal_yuan),
     (re.compile(rf"(-)?({_NUMBER}) ?(°C|°F|℃|℉)"), _temperature),
     (re.compile(rf"({_NUMBER}) ?%"), lambda found: f"百分之{_cardinal(found.group(1))}"),
     (
         re.compile(r"(?<![\d.])(\d{1,2})/(\d{1,2})(?![\d/])"),
         lambda found: f"{_cardinal(found.group(2))}分之{_cardinal(found.group(1))}",
     ),
-    (re.compile(r"(?<=[\d%])\s?[-–—~～至]\s?(?=\d)"), lambda found: "到"),
     (re.compile(rf"({_NUMBER}) ?({_alternatives(_UNITS)})(?![A-Za-z])"), _unit),
     (re.compile(r"(?<=[A-Za-z])-(?=[A-Za-z])"), lambda found: "-"),
     (re.compile(r"(?<![\w])-(?=\d)"), lambda found: "负"),

@@ -52,6 +52,19 @@ READ = [
     ("[our page](https://x.example/y) helps", "our page helps"),
     ("It’s “fine”", "It's “fine”"),
     ("5G and Wi-Fi 6 on USB-C", "five G and Wi-Fi six on USB-C"),
+    ("Open 9:00-18:00.", "Open nine o'clock to eighteen hundred hours."),
+    ("We are open 9am-5pm.", "We are open nine AM to five PM."),
+    ("$10-$20", "ten dollars to twenty dollars"),
+    ("10%-20%", "ten percent to twenty percent"),
+    ("2-3kg", "two to three kilograms"),
+    ("in 2024-2025", "in twenty twenty four to twenty twenty five"),
+    ("FD-20418's status", "F D, two zero four one eight's status"),
+    ("a Visa ending in 1234", "a Visa ending in one two three four"),
+    ("4111 1111 1111 1111", "four one one one, one one one one, one one one one, one one one one"),
+    ("code 007", "code zero zero seven"),
+    ("½ price", "half price"),
+    ("step ②", "step two"),
+    ("~~old~~ new", "old new"),
 ]
 
 
