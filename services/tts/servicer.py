@@ -52,10 +52,13 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         audio_format = _format(request.format)
         style = self._style(request.voice, request.text)
         self._check_length(len(request.text))
+        if not codes.has_speech(request.text):
+            raise _nothing_to_say()
         encoder = AudioEncoder(audio_format, header=False)
         audio = bytearray()
-        pieces = _once(request.text)
-        speech = self._synthesizer.speak(pieces, style, timeout_seconds=remaining_seconds(context))
+        speech = self._synthesizer.speak(
+            _once(request.text), style, timeout_seconds=remaining_seconds(context)
+        )
         async with aclosing(speech):
             async for samples in speech:
                 audio += encoder.encode(samples)
@@ -79,6 +82,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         """Speak text while it is being written."""
         config = await _config(request_iterator)
         audio_format = _format(config.format)
+        self._style(config.voice, "")  # what cannot be done is said before any text comes
         pieces = self._pieces(request_iterator)
         # The language of the first text decides about the voice, so that text is read first.
         beginning = ""
@@ -136,8 +140,6 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
                 "speaking_rate is not between 0.5 and 2.0: leave it out for the voice's own pace",
                 field="voice.speaking_rate",
             )
-        if not codes.has_speech(text):
-            raise _nothing_to_say()
         return Style(voice, speed)
 
     def _check_length(self, characters: int) -> None:

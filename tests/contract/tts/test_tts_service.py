@@ -223,6 +223,24 @@ async def test_what_cannot_be_done_is_refused(served: Served, fields: dict[str, 
     assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
 
 
+@pytest.mark.parametrize(
+    ("voice", "expected"),
+    [
+        (tts_pb2.VoiceConfig(voice="nobody"), "VOICE_UNKNOWN"),
+        (tts_pb2.VoiceConfig(language_code="fr"), "LANGUAGE_UNKNOWN"),
+        (tts_pb2.VoiceConfig(speaking_rate=3), "SPEAKING_RATE_OUT_OF_RANGE"),
+    ],
+)
+async def test_a_stream_is_refused_before_its_text_comes(
+    served: Served, voice: tts_pb2.VoiceConfig, expected: str
+) -> None:
+    call = stub(served).StreamingSynthesize(timeout=5)
+    await call.write(Request(config=tts_pb2.StreamingSynthesisConfig(voice=voice)))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
+
+
 async def test_too_much_text_is_refused(served: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await synthesize(served, "a" * 201)
