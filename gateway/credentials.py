@@ -39,11 +39,18 @@ class Tenant:
 
 
 class Credentials:
-    """The tenants, found by API key. Keys are kept as hashes."""
+    """The tenants, found by API key. Keys are kept as hashes.
+
+    FailedPrecondition when two tenants share a name or a key: one would see the other's sessions.
+    """
 
     def __init__(self, tenants: tuple[Tenant, ...], minter: TokenMinter) -> None:
         self._domains = {tenant.name: tenant.domain for tenant in tenants}
         self._names = {digest: tenant.name for tenant in tenants for digest in tenant.api_key_sha256}
+        if len(self._domains) + len(self._names) < sum(1 + len(set(t.api_key_sha256)) for t in tenants):
+            raise FailedPrecondition(
+                "TENANTS_AMBIGUOUS", "two tenants have the same name or API key: give each its own"
+            )
         self._minter = minter
 
     def authenticate(self, metadata: Mapping[str, str]) -> Caller:

@@ -50,6 +50,14 @@ def test_any_other_credential_is_refused(credentials: Credentials, value: str | 
         credentials.authenticate({} if value is None else {"authorization": value})
 
 
+@pytest.mark.parametrize(
+    "other", [Tenant("acme", "shop", (sha256("third key"),)), Tenant("other", "shop", (sha256("old key"),))]
+)
+def test_tenants_share_neither_name_nor_key(keys: tuple[bytes, bytes], other: Tenant) -> None:
+    with pytest.raises(FailedPrecondition, match="same name or API key"):
+        Credentials((ACME, other), TokenMinter(keys[0]))
+
+
 def test_the_development_tenant_is_read_from_its_key_file(tmp_path: Path) -> None:
     file = tmp_path / "api_key"
     file.write_text("fd_key\n")
