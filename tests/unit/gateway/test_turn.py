@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.turn.budget import Budget, BudgetPlan
 from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
 from gateway.turn.types import (
     AnswerAudio,
@@ -395,23 +394,3 @@ def test_an_answer_without_words_is_not_spoken() -> None:
     assert error is None
     assert not desk.synthesizer.work.calls
     assert not of(Notice, events)
-
-
-def test_a_budget_leaves_time_for_what_follows() -> None:
-    async def spend() -> None:
-        clock = VirtualClock()
-        budget = Budget(clock, 10.2, BudgetPlan(shares={Stage.ASR: 0.6}, reserve_seconds=0.2))
-        assert budget.seconds_for(Stage.ASR) == pytest.approx(6.0)
-        await asyncio.sleep(6.0)
-        assert budget.seconds_for(Stage.ASR) == pytest.approx(2.4)
-        assert budget.seconds_for(Stage.TTS) == pytest.approx(4.0)  # without a share: all
-        await asyncio.sleep(4.0)
-        with pytest.raises(DeadlineExceeded):
-            budget.seconds_for(Stage.TTS)
-
-    run_virtually(spend())
-
-
-def test_a_share_is_a_share() -> None:
-    with pytest.raises(ValueError, match="share"):
-        BudgetPlan(shares={Stage.ASR: 1.5})
