@@ -138,7 +138,10 @@ def main() -> None:
         )
         before = memory_mebibytes(suite)
         for number, text in enumerate(islice(cycle([*english, *mandarin]), MEMORY_TURNS)):
-            take(client, text, speak=number % 5 == 0)
+            if number % 5 == 0:
+                take(client, audio=spoken[number % len(spoken)], speak=True)
+            else:
+                take(client, text, speak=number % 5 == 1)
         after = memory_mebibytes(suite)
         write_report(
             "memory",
