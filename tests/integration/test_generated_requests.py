@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from gateway.client import FrontdeskClient
+from gateway.settings import GatewaySettings
 from services.dialogue.domain.bundle import pack
 from services.dialogue.domain.loader import read_folder
 from services.local.suite import LocalSuite
@@ -40,6 +41,7 @@ SERVICES: Sequence[ServiceDescriptor] = (
     knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"],
 )
 GENERATED = 50
+MAX_PROXIED_MESSAGE_BYTES = GatewaySettings.model_fields["max_proxied_message_bytes"].default
 SESSION = uuid.uuid4().hex
 UPSERT = knowledge_pb2.UpsertDocumentsRequest(
     documents=[
@@ -125,6 +127,14 @@ def knowledge_kept(client: FrontdeskClient) -> Iterator[None]:
 @pytest.mark.usefixtures("knowledge_kept")
 async def test_whatever_is_sent_is_answered_or_refused(suite: LocalSuite, service: ServiceDescriptor) -> None:
     metadata = bearer(suite.api_key_file.read_text())
-    async with grpc.aio.insecure_channel(suite.endpoint) as channel:
-        peer = Peer(channel, lambda: metadata, timeout_seconds=30.0, overrides=OVERRIDES)
+    limit = None if service is SERVICES[0] else MAX_PROXIED_MESSAGE_BYTES
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(suite.endpoint, options=options) as channel:
+        peer = Peer(
+            channel,
+            lambda: metadata,
+            max_message_bytes=limit,
+            timeout_seconds=30.0,
+            overrides=OVERRIDES,
+        )
         await check_service(peer, service, good_requests(), generated=GENERATED)
