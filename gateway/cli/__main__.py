@@ -30,6 +30,7 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         help="Frontdesk: customer service that hears, reads and speaks. --json may stand anywhere.",
+        epilog='Try: frontdesk turn --text "How long does delivery take?" --out answer.wav',
     )
 
     @app.callback()
