@@ -92,6 +92,13 @@ def test_mandarin_words_are_whole_characters() -> None:
     assert split_words(tokenizer, list(range(4)), by_character=True) == [("你好", 1), ("兔。", 3)]
 
 
+def test_english_words_and_numbers_within_mandarin_stay_whole() -> None:
+    tokenizer = Pieces("我", "的", "i", "Phone", " 15", "，", "20", "418", "号")
+    words = split_words(tokenizer, list(range(9)), by_character=True)
+    assert [word for word, _ in words] == ["我", "的", "iPhone", " 15，", "20418", "号"]
+    assert sum(count for _, count in words) == 9
+
+
 def test_long_audio_is_cut_where_it_is_quiet() -> None:
     samples = np.full(70 * SAMPLE_RATE, 0.5, np.float32)
     for pause in (25, 50):

@@ -10,12 +10,16 @@ from typing import Any
 def split_words(tokenizer: Any, tokens: Sequence[int], by_character: bool) -> list[tuple[str, int]]:
     """[(word with its leading space, number of tokens)]: at spaces, or (Mandarin) at every whole character.
 
-    Punctuation belongs to the word before it, as Whisper's own word times have it.
+    Punctuation belongs to the word before it, as Whisper's own word times have it. English words and
+    numbers within Mandarin stay whole.
     """
     words = []
     for piece, count in _whole_characters(tokenizer, tokens):
         mark = piece.strip() in _PUNCTUATION
-        if words and (mark or not (by_character or piece.startswith(" "))):
+        apart = piece.startswith(" ") or (
+            by_character and not (words and _latin(words[-1][0][-1] + piece[:1]))
+        )
+        if words and (mark or not apart):
             words[-1] = (words[-1][0] + piece, words[-1][1] + count)
         else:
             words.append((piece, count))
@@ -33,6 +37,10 @@ def _whole_characters(tokenizer, tokens):
         if "�" not in piece or end == len(tokens):
             yield piece, end - begin
             begin = end
+
+
+def _latin(characters):
+    return characters.isascii() and characters.isalnum()
 
 
 def repeats(text: str) -> bool:
