@@ -18,10 +18,11 @@ from training.export.models import kokoro
 
 _SOURCES = (Path(__file__), Path(kokoro.__file__))
 _CALIBRATION = {
-    "en": ("Please give me one moment while I look up your order.",),
-    "zh": ("我帮您查询一下这个订单的物流信息。",),
+    "en": "Please give me one moment while I look up your order.",
+    "zh": "我帮您查询一下这个订单的物流信息。",
 }
 _CHECK = {"en": "Your parcel will be with you tomorrow morning.", "zh": "您的包裹明天上午就会送到。"}
+_CHECKED_VOICE = "zf_xiaoxiao"
 _LEAST_LIKENESS = 0.8  # correlation of samples; 0.95 is usual, and a wrong graph gives none
 
 Floats = NDArray[np.float32]
@@ -75,62 +76,64 @@ def _write_kokoro(context: ExportContext, folder: Path) -> Mapping[str, Any]:
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))["vocab"]
     published = onnx.load(weights / "kokoro.onnx")
     front, generator = kokoro.cut(published)
-    whole = kokoro.Whole(front, generator)
-    styles = {path.stem: kokoro.read_voice(path) for path in sorted((weights / "voices").glob("*.bin"))}
+    calibration = kokoro.Calibration(front, generator)
+    # Not what lies in the cache: that may still hold voices of an older manifest.
+    voices = sorted(Path(file.name) for file in source.files if file.name.startswith("voices/"))
+    styles = {path.stem: kokoro.read_voice(weights / path) for path in voices}
 
     from training.export.backends.speech.phonemes import Phonemes
 
     phonemes = Phonemes()
     texts = {
-        language: [kokoro_engine.token_ids(phonemes(text), vocabulary) for text in sentences]
-        for language, sentences in _CALIBRATION.items()
+        language: kokoro_engine.token_ids(phonemes(text), vocabulary)
+        for language, text in _CALIBRATION.items()
     }
     sizes: Sequence[int] = ()
     arrays: dict[str, Floats] = {}
     for voice, rows in styles.items():
-        means = []
-        for ids in texts["zh" if voice.startswith("z") else "en"]:
-            _, text_means = whole.speak(ids, kokoro_engine.style_for(rows, len(ids)))
-            means.append(text_means)
-            sizes = [mean.size for mean in text_means]
+        ids = texts["zh" if voice.startswith("z") else "en"]
+        means = calibration.means(ids, kokoro_engine.style_for(rows, len(ids)))
+        sizes = [mean.size for mean in means]
         arrays[f"styles/{voice}"] = rows
-        arrays[f"statistics/{voice}"] = kokoro.statistics(means)
+        arrays[f"statistics/{voice}"] = np.concatenate(means)[None, :, None]
     np.savez(folder / "voices.npz", **arrays)
+    checked = kokoro_engine.token_ids(phonemes(_CHECK["zh"]), vocabulary)
     onnx.save(front, folder / "front.onnx")
     onnx.save(kokoro.localised(generator, sizes), folder / "generator.onnx")
     return {
         "source": source.source,
         "licence": source.licence,
         "voices": sorted(styles),
-        "parity": _kokoro_parity(folder, weights / "kokoro.onnx", styles, phonemes, vocabulary),
+        "parity": _kokoro_parity(folder, weights / "kokoro.onnx", styles[_CHECKED_VOICE], checked),
     }
 
 
-def _kokoro_parity(
-    folder: Path, published: Path, styles: Mapping[str, Floats], phonemes: Any, vocabulary: Mapping[str, int]
-) -> dict[str, float]:
-    """Compare the windows, joined, with the published graph run at once: the likeness of their spectra.
+def _kokoro_parity(folder: Path, published: Path, styles: Floats, ids: Sequence[int]) -> dict[str, float]:
+    """Compare the windows, joined, with the published graph run at once: how alike their samples are.
 
-    Samples cannot be the same: the published graph's integer convolutions add noise of their own.
+    They cannot be the same: the published graph's integer convolutions add noise of their own. One
+    voice is enough: the graphs are the same for all.
     """
-    original = kokoro_engine.session(published, 2)
+    theirs = (
+        kokoro_engine.session(published, 2)
+        .run(
+            None,
+            {
+                "tokens": np.array([[0, *ids, 0]], np.int64),
+                "style": kokoro_engine.style_for(styles, len(ids)),
+                "speed": np.ones(1, np.float32),
+            },
+        )[0]
+        .ravel()
+    )
     engine = kokoro_engine.KokoroEngine(folder, 2)
-    figures = {}
-    for voice, language in (("zf_xiaoxiao", "zh"), ("am_michael", "en")):
-        ids = kokoro_engine.token_ids(phonemes(_CHECK[language]), vocabulary)
-        inputs = {
-            "tokens": np.array([[0, *ids, 0]], np.int64),
-            "style": kokoro_engine.style_for(styles[voice], len(ids)),
-            "speed": np.ones(1, np.float32),
-        }
-        theirs = original.run(None, inputs)[0].ravel()
-        ours = np.concatenate(list(engine.speak(_CHECK[language], voice, 1.0)))
-        figures[f"likeness_{voice}"] = round(_likeness(ours, theirs), 4)
-    if min(figures.values()) < _LEAST_LIKENESS:
+    ours = np.concatenate(list(engine.speak(_CHECK["zh"], _CHECKED_VOICE, 1.0)))
+    likeness = round(_likeness(ours, theirs), 4)
+    if likeness < _LEAST_LIKENESS:
         raise ValueError(
-            f"tts_zh: unlike the published model: {figures}, at least {_LEAST_LIKENESS} is wanted"
+            f"tts_zh: unlike the published model: {likeness}, at least {_LEAST_LIKENESS} is wanted"
         )
-    return figures
+    return {f"likeness_{_CHECKED_VOICE}": likeness}
 
 
 def _likeness(ours: Floats, theirs: Floats) -> float:

@@ -11,8 +11,8 @@ from hibari import tts
 from . import clauses
 
 SAMPLE_RATE = tts.SAMPLE_RATE
-_FIRST_PHONEMES = 24  # some 1.6 s of speech, made in 20 ms
-_MOST_PHONEMES = 120
+_FIRST_CHARACTERS = 24  # some 1.6 s of speech, made in 20 ms
+_MOST_CHARACTERS = 120
 _SILENCE = 0.006  # amplitude; speech peaks at 0.3
 _EDGE = int(0.02 * SAMPLE_RATE)
 
@@ -33,7 +33,7 @@ class HibariEngine:
 
     def speak(self, text: str, voice: str, speed: float) -> Iterator[np.ndarray]:
         """Chunks of samples; a piece starts and ends within 20 ms of its sound."""
-        pieces = clauses.split(text, lambda clause: len(clause), _FIRST_PHONEMES, _MOST_PHONEMES)
+        pieces = clauses.split(text, len, _FIRST_CHARACTERS, _MOST_CHARACTERS)
         for index, piece in enumerate(pieces):
             ids = self._hibari.ids(self._hibari.g2p(piece, normalize_text=False))
             for start in range(0, max(len(ids) - 2, 0), tts.MAX_PHONEMES):
