@@ -15,13 +15,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.sessions.records import Conversation, MediaKind, MediaReference, StoredTurn
 from gateway.sessions.schema import events, media, sessions, turns
-from gateway.turn.ports import Clock, MediaStore
+from gateway.turn.ports import Clock
 from gateway.turn.types import AnswerAudio, CustomerTurn, DialogueState, TimedEvent, TurnEvent
 from services.serving.errors import Aborted, AlreadyExists, NotFound, Unavailable
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class MediaStore(Protocol):
+    """Customers' and answers' media, by content."""
+
+    async def put(self, tenant: str, content: bytes) -> str:
+        """Store the bytes durably; return their SHA-256, hexadecimal. The same bytes are stored once."""
+        ...
+
+    async def get(self, tenant: str, sha256: str) -> bytes:
+        """Return stored bytes. NotFound where this tenant has none by that hash."""
+        ...
 
 
 class EventCodec(Protocol):

@@ -111,15 +111,3 @@ class TurnStore(Protocol):
         while another turn of the session is open.
         """
         ...
-
-
-class MediaStore(Protocol):
-    """Customers' and answers' media, by content."""
-
-    async def put(self, tenant: str, content: bytes) -> str:
-        """Store the bytes durably; return their SHA-256, hexadecimal. The same bytes are stored once."""
-        ...
-
-    async def get(self, tenant: str, sha256: str) -> bytes:
-        """Return stored bytes. NotFound where this tenant has none by that hash."""
-        ...
