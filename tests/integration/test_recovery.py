@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -67,7 +66,7 @@ def test_without_speech_the_turn_goes_on_and_says_so(own_suite: LocalSuite) -> N
         assert answered_again(client, within_seconds=60)
 
 
-def test_a_killed_gateway_keeps_its_conversations(own_suite: LocalSuite, tmp_path: Path) -> None:
+def test_a_killed_gateway_keeps_its_conversations(own_suite: LocalSuite) -> None:
     with connect(own_suite, timeout_seconds=8) as client:
         before = client.take_turn(text=QUESTION, answer_audio=True, turn_id="kept")
         kill(own_suite, "gateway")

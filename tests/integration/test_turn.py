@@ -9,6 +9,7 @@ from pathlib import Path
 import jiwer
 import numpy as np
 import pytest
+from frontdesk.dialogue.v1 import dialogue_pb2
 from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.tts.v1 import tts_pb2
 
@@ -75,7 +76,7 @@ def test_a_person_is_there_for_the_asking(client: FrontdeskClient) -> None:
     turn = client.take_turn(text="I want to talk to a real person please")
     assert turn.decision == "HANDOFF"
     assert turn.handoff is not None
-    assert turn.handoff.reason == 1  # HANDOFF_REASON_REQUESTED
+    assert turn.handoff.reason == dialogue_pb2.HANDOFF_REASON_REQUESTED
 
 
 def test_a_repeated_turn_is_replayed_to_the_byte_and_other_content_is_refused(
@@ -117,9 +118,7 @@ def test_speech_and_text_of_one_turn_are_understood_together(client: FrontdeskCl
     assert [citation.passage_id for citation in turn.citations][:1] == ["pay-error-402"]
 
 
-def test_a_picture_is_kept_and_the_turn_says_that_it_was_not_looked_at(
-    client: FrontdeskClient, tmp_path: Path
-) -> None:
+def test_a_picture_is_kept_and_the_turn_says_that_it_was_not_looked_at(client: FrontdeskClient) -> None:
     png = bytes.fromhex(
         "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63"
         "f8cfc0f01f0005000201a5f645400000000049454e44ae426082"

@@ -190,6 +190,9 @@ async def test_a_first_turn_without_session_is_found_again_by_its_turn_id(gatewa
     first = await take(gateway, request(session_id="", text="hello"))
     second = await take(gateway, request(session_id="", text="hello"))
     assert without_time(second) == without_time(first)
+    last = second.responses[-1]
+    assert isinstance(last, Event)
+    assert last.turn_completed.replayed
 
 
 async def test_another_content_under_the_same_id_is_refused(gateway: ServedGateway) -> None:
