@@ -4,8 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from services.serving.tokens import new_key_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,9 @@ def ensure_keys(folder: Path) -> DevelopmentKeys:
     keys = DevelopmentKeys(folder / "token_private.pem", folder / "token_public.pem", folder / "api_key")
     folder.mkdir(parents=True, exist_ok=True)
     if not (keys.token_private.exists() and keys.token_public.exists()):
-        private = Ed25519PrivateKey.generate()
-        _write(keys.token_private, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        _write(
-            keys.token_public,
-            private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-        )
+        private, public = new_key_pair()
+        _write(keys.token_private, private)
+        _write(keys.token_public, public)
     if not keys.api_key.exists():
         _write(keys.api_key, f"fd_{secrets.token_urlsafe(32)}".encode())
     return keys

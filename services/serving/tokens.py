@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from services.serving.errors import Unauthenticated
 from services.serving.identity import Caller
@@ -19,6 +26,15 @@ LIFETIME_SECONDS = 60
 
 Clock = Callable[[], float]
 """Seconds since 1970."""
+
+
+def new_key_pair() -> tuple[bytes, bytes]:
+    """Make a private and a public key for internal tokens, as PEM."""
+    key = Ed25519PrivateKey.generate()
+    return (
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    )
 
 
 class TokenMinter:

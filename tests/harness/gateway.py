@@ -12,8 +12,8 @@ from gateway.composition import compose
 from gateway.settings import GatewaySettings
 from services.serving.interceptors.authentication import Authenticate, by_internal_token
 from services.serving.server import Registration
-from services.serving.tokens import TokenVerifier
-from tests.harness.grpc_server import Served, key_pair, serving
+from services.serving.tokens import TokenVerifier, new_key_pair
+from tests.harness.grpc_server import Served, serving
 
 API_KEY = "fd_demo"
 OTHER_API_KEY = "fd_other"
@@ -76,7 +76,7 @@ async def serving_gateway(
 
 
 def _write_keys(folder: Path) -> bytes:
-    private_key, public_key = key_pair()
+    private_key, public_key = new_key_pair()
     (folder / "private.pem").write_bytes(private_key)
     (folder / "api_key").write_text(API_KEY)
     digest = hashlib.sha256(OTHER_API_KEY.encode()).hexdigest()

@@ -9,8 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from prometheus_client import CollectorRegistry
 
 from services.serving.calls import Metadata
@@ -18,7 +16,7 @@ from services.serving.interceptors.authentication import Authenticate
 from services.serving.readiness import Ready, always_ready
 from services.serving.server import Registration, Server, build_server
 from services.serving.settings import MEBIBYTE, ServingSettings
-from services.serving.tokens import TokenMinter
+from services.serving.tokens import TokenMinter, new_key_pair
 
 # Clients share connections by default, across tests as well.
 _CHANNEL_OPTIONS = (
@@ -26,15 +24,6 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * MEBIBYTE),
     ("grpc.max_send_message_length", 64 * MEBIBYTE),
 )
-
-
-def key_pair() -> tuple[bytes, bytes]:
-    """Make a private and a public key for internal tokens, as PEM."""
-    key = Ed25519PrivateKey.generate()
-    return (
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-    )
 
 
 def bearer(token: str) -> Metadata:
@@ -53,7 +42,7 @@ def refused_metadata(private_key: bytes) -> dict[str, Metadata]:
         "another scheme": (("authorization", f"Basic {header}.{claims}.{signature}"),),
         "not a token": bearer("garbage"),
         "expired": bearer(TokenMinter(private_key, lambda: time.time() - 61).mint("demo", "gateway")),
-        "signed by another": bearer(TokenMinter(key_pair()[0]).mint("demo", "gateway")),
+        "signed by another": bearer(TokenMinter(new_key_pair()[0]).mint("demo", "gateway")),
         "claims exchanged": bearer(f"{header}.{other_claims}.{signature}"),
     }
 
@@ -92,7 +81,7 @@ async def serving(
     ``settings`` override ``ServingSettings``. A server with its own
     ``authenticate`` is called with ``credential`` in place of an internal token.
     """
-    private_key, public_key = key_pair()
+    private_key, public_key = new_key_pair()
     minter = TokenMinter(private_key)
 
     def metadata() -> Metadata:

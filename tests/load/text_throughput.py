@@ -27,13 +27,13 @@ from frontdesk.text.v1 import text_pb2, text_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.inference.port import Tensors
-from services.serving.tokens import TokenMinter
+from services.serving.tokens import TokenMinter, new_key_pair
 from services.text.encoder import InputType, TextEncoder
 from services.text.model import TEXT_ENCODER, WIDTH
 from services.text.tokenizer import HuggingFaceTokenizer
 from services.triton.local_server import LocalTriton
 from tests.fakes.inference import FakeInference
-from tests.harness.grpc_server import bearer, key_pair
+from tests.harness.grpc_server import bearer
 from tests.harness.suite import BUILD, ROOT
 from tests.harness.triton import free_ports
 from tests.load.report import percentiles, write_report
@@ -127,7 +127,7 @@ class Served:
 @asynccontextmanager
 async def text_service(triton_url: str, folder: Path) -> AsyncIterator[tuple[grpc.aio.Channel, TokenMinter]]:
     """Run the service as its own process, as it always runs."""
-    private_key, public_key = key_pair()
+    private_key, public_key = new_key_pair()
     (folder / "public.pem").write_bytes(public_key)
     port = free_ports()["grpc_port"]
     environment = {

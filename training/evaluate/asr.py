@@ -30,8 +30,6 @@ import numpy as np
 import opencc
 import soundfile
 import soxr
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
 from numpy.typing import NDArray
 
@@ -45,7 +43,7 @@ from services.inference.client import TritonClient
 from services.inference.spec import ModelSpec
 from services.serving.logs import configure_logging
 from services.serving.server import Registration, build_server
-from services.serving.tokens import TokenMinter
+from services.serving.tokens import TokenMinter, new_key_pair
 from services.triton.local_server import LocalTriton
 from training.evaluate import sounds, spoken
 
@@ -109,10 +107,10 @@ def local_triton(repository: Path, log_file: Path) -> LocalTriton:
 @asynccontextmanager
 async def service(triton: TritonClient, vad_model: Path) -> AsyncIterator[Recognize]:
     """The asr service on a free port, and a function that calls it."""
-    key = Ed25519PrivateKey.generate()
-    minter = TokenMinter(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    private, public_key = new_key_pair()
+    minter = TokenMinter(private)
     with tempfile.NamedTemporaryFile(suffix=".pem") as public:
-        public.write(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        public.write(public_key)
         public.flush()
         settings = AsrSettings(port=0, metrics_port=0, token_public_key_file=Path(public.name))
         frame = FRAME_SAMPLES / SAMPLE_RATE

@@ -16,9 +16,9 @@ import grpc
 import pytest
 from frontdesk.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from services.serving.tokens import TokenMinter
+from services.serving.tokens import TokenMinter, new_key_pair
 from tests.harness.free_port import free_port
-from tests.harness.grpc_server import bearer, key_pair
+from tests.harness.grpc_server import bearer
 
 STARTED_TWO = re.compile(r'grpc_server_started_total{grpc_method="Synthesize",.*} 2\.0')
 
@@ -70,7 +70,7 @@ async def started(**settings: str) -> AsyncIterator[Process]:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[bytes, str]:
-    private, public = key_pair()
+    private, public = new_key_pair()
     (tmp_path / "public.pem").write_bytes(public)
     return private, str(tmp_path / "public.pem")
 

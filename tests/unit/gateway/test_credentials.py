@@ -7,8 +7,7 @@ import pytest
 
 from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
 from services.serving.errors import FailedPrecondition, Unauthenticated
-from services.serving.tokens import TokenMinter, TokenVerifier
-from tests.harness.grpc_server import key_pair
+from services.serving.tokens import TokenMinter, TokenVerifier, new_key_pair
 
 
 def sha256(key: str) -> str:
@@ -20,7 +19,7 @@ ACME = Tenant("acme", "tools", (sha256("old key"), sha256("new key")))
 
 @pytest.fixture
 def keys() -> tuple[bytes, bytes]:
-    return key_pair()
+    return new_key_pair()
 
 
 @pytest.fixture

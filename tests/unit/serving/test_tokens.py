@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.serving.errors import Unauthenticated
-from services.serving.tokens import LIFETIME_SECONDS, TokenMinter, TokenVerifier
-from tests.harness.grpc_server import key_pair
+from services.serving.tokens import LIFETIME_SECONDS, TokenMinter, TokenVerifier, new_key_pair
 
-PRIVATE, PUBLIC = key_pair()
+PRIVATE, PUBLIC = new_key_pair()
 NOW = 1_800_000_000.0
 
 
@@ -52,7 +51,7 @@ def test_a_caller_does_not_show_its_token() -> None:
 
 
 def test_another_keys_token_is_refused() -> None:
-    token = TokenMinter(key_pair()[0]).mint("demo", "agent")
+    token = TokenMinter(new_key_pair()[0]).mint("demo", "agent")
     assert reason(TokenVerifier(PUBLIC), token) == "TOKEN_INVALID"
 
 
