@@ -50,11 +50,6 @@ class WeightStore:
         """
         return self.fetch_all([name])[name]
 
-    def fingerprint(self, name: str) -> str:
-        """Changes when the manifest names other bytes for the model; fetches nothing."""
-        files = sorted((file.name, file.sha256) for file in self._model(name).files)
-        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-
     def fetch_all(self, names: Sequence[str] = (), on_progress: OnProgress | None = None) -> dict[str, Path]:
         """The folders of the named models (of all where none is named)."""
         wanted = [self._model(name) for name in (names or self._models)]
