@@ -1,6 +1,8 @@
 """Real people, real models, a real Triton: what they say is heard, and nothing where nobody speaks."""
 
+import asyncio
 import io
+import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from services.asr.audio import SAMPLE_RATE
 from services.asr.model import ASR_EN
 from services.inference.client import TritonClient
+from services.serving.errors import DeadlineExceeded
 from services.triton.local_server import LocalTriton
 from tests.harness.suite import ROOT
 from training.evaluate import sounds, spoken
@@ -108,3 +111,20 @@ async def test_a_voice_in_noise_is_still_heard(recognize: Recognize, data_sets: 
     noise = sounds.make("pink", 78, clip.seconds, -35.0)[: len(clip.samples)]
     response = await recognize(wav(clip.samples + noise), RecognitionConfig(language_code="en"))
     assert response.words
+
+
+async def test_requests_that_were_given_up_keep_nobody_waiting(triton: LocalTriton) -> None:
+    client = TritonClient(triton.url)
+    noise = np.random.default_rng(0).normal(0, 0.05, 25 * SAMPLE_RATE).astype(np.float32)
+    inputs = {"samples": noise, "language": np.array([b"en"], np.object_)}
+
+    async def hear(timeout_seconds: float) -> float:
+        began = time.monotonic()
+        await client.infer(ASR_EN, inputs, timeout_seconds=timeout_seconds)
+        return time.monotonic() - began
+
+    one = await hear(60)
+    left = await asyncio.gather(*(hear(one / 10) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(answer, DeadlineExceeded) for answer in left)
+    assert await hear(60) < 8 * one  # the one under way, and this one
+    await client.close()

@@ -24,14 +24,15 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request):
+        if request.is_cancelled():
+            # Nobody waits for it any more, and others wait behind it.
+            return _failure("cancelled", pb_utils.TritonError.CANCELLED)
         samples = pb_utils.get_input_tensor_by_name(request, "samples").as_numpy()
         language = pb_utils.get_input_tensor_by_name(request, "language").as_numpy()[0].decode()
         try:
             heard = self._transcriber.transcribe(samples, language)
         except ValueError as error:
-            return pb_utils.InferenceResponse(
-                error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
-            )
+            return _failure(str(error), pb_utils.TritonError.INVALID_ARG)
         words = heard.words
         times = np.array([(word.start, word.end) for word in words], np.float32)
         outputs = {
@@ -45,6 +46,10 @@ class TritonPythonModel:
             "no_speech_probability": _floats([heard.no_speech_probability]),
         }
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in outputs.items()])
+
+
+def _failure(message, code):
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
 
 
 def _bytes(texts):
