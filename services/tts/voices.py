@@ -22,7 +22,7 @@ class Voice:
     model: ModelSpec
     languages: tuple[str, ...]
     gain: float
-    """Factor on the model's samples that makes all voices equally loud, about -19 dBFS while they speak."""
+    """Factor on the model's samples that makes all voices equally loud, about -18 dBFS while they speak."""
     default: bool = False
     sample_rate: int = SAMPLE_RATE
 
@@ -34,7 +34,7 @@ VOICES = (
     Voice("zf_xiaoxiao", "zh", TTS_ZH, ("en", "zh"), 0.65, default=True),
     Voice("zf_xiaoyi", "zh", TTS_ZH, ("en", "zh"), 0.9),
     Voice("zm_yunjian", "zh", TTS_ZH, ("en", "zh"), 1.2),
-    Voice("zm_yunxi", "zh", TTS_ZH, ("en", "zh"), 1.1),
+    Voice("zm_yunxi", "zh", TTS_ZH, ("en", "zh"), 0.9),
 )
 
 
