@@ -33,5 +33,7 @@ def ensure_keys(folder: Path) -> DevelopmentKeys:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+    unfinished = path.with_suffix(".unfinished")  # a start that is killed leaves no half of a key
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(content)
+    unfinished.rename(path)

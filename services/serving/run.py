@@ -1,5 +1,6 @@
 """How a process of ours starts: settings, logs, event loop."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -26,8 +27,9 @@ def run(main: Callable[[SettingsT], Awaitable[None]], settings_class: type[Setti
     except ValidationError as error:
         prefix = settings_class.model_config.get("env_prefix", "")
         for fault in error.errors():
-            variable = prefix + "_".join(str(part) for part in fault["loc"]).upper()
-            print(f"{variable}: {fault['msg']}", file=sys.stderr)
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            shared = prefix + name not in os.environ and f"FRONTDESK_{name}" in os.environ
+            print(f"{'FRONTDESK_' if shared else prefix}{name}: {fault['msg']}", file=sys.stderr)
         sys.exit(2)
     configure_logging(settings)
 

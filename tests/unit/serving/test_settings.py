@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import SettingsConfigDict
 
+from services.serving.run import run
 from services.serving.settings import ServingSettings
 
 
@@ -54,3 +55,18 @@ def test_impossible_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: st
     monkeypatch.setenv(f"FRONTDESK_ASR_{name}", value)
     with pytest.raises(ValueError, match=name.lower()):
         AsrSettings()
+
+
+def test_a_fault_is_told_by_the_variable_that_was_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def never(settings: AsrSettings) -> None:
+        raise AssertionError("the settings are wrong")
+
+    monkeypatch.setenv("FRONTDESK_LOG_LEVEL", "loud")
+    monkeypatch.setenv("FRONTDESK_ASR_PORT", "70000")
+    with pytest.raises(SystemExit) as exit_:
+        run(never, AsrSettings)
+    assert exit_.value.code == 2
+    told = capsys.readouterr().err.splitlines()
+    assert sorted(line.partition(":")[0] for line in told) == ["FRONTDESK_ASR_PORT", "FRONTDESK_LOG_LEVEL"]
