@@ -157,7 +157,8 @@ class Responder:
             return
         if not asked.text.strip():
             yield Understood((), language, 0.0, "")
-            for event in turn.ask_for_question(""):
+            # Nobody may have spoken: what was offered before can still be chosen.
+            for event in turn.ask_for_question(state.last_intent, state.offered_passage_ids):
                 yield event
             return
         evidence, profile = await self._weigh(asked, language, domain, knowledge, remaining)
@@ -270,8 +271,8 @@ class _Turn:
         state = self.state.asked_back(self.language, intent, offered)
         return self._said("ask_back", Decision.ASK_BACK, state, [option.passage.title for option in options])
 
-    def ask_for_question(self, intent: str) -> list[Event]:
-        state = self.state.asked_back(self.language, intent, ())
+    def ask_for_question(self, intent: str, offered: tuple[str, ...] = ()) -> list[Event]:
+        state = self.state.asked_back(self.language, intent, offered)
         return self._said("ask_for_question", Decision.ASK_BACK, state)
 
     def hand_over(self, reason: HandoffReason, intent: str, options: Sequence[Hit]) -> list[Event]:

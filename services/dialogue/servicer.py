@@ -70,8 +70,8 @@ class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
         self, request: dialogue_pb2.RespondRequest, context: Context
     ) -> AsyncGenerator[dialogue_pb2.RespondResponse, None]:
         """Answer one turn."""
-        if not request.HasField("input") or not (request.input.text.strip() or request.input.images):
-            raise InvalidArgument("INPUT_EMPTY", "nothing to answer: send text or pictures", field="input")
+        if not request.HasField("input"):
+            raise InvalidArgument("INPUT_MISSING", "nothing to answer: send the input", field="input")
         state = _state(request.state) if request.HasField("state") else ConversationState()
         domain, index = await self._answering(request.domain, state.domain_version)
         asked = self._asked(request.input, domain)

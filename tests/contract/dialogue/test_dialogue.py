@@ -140,6 +140,16 @@ async def test_a_turn_goes_from_understanding_to_completed(served: Served, parts
     assert again[-1].completed.state.turn_count == 2
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_nothing_said_is_asked_back(served: Served, text: str) -> None:
+    understanding, *said, last = await respond(served, input=dialogue_pb2.CustomerInput(text=text))
+
+    assert understanding.understanding.confidence == 0.0
+    assert "".join(response.answer_delta for response in said) == "What can I do for you?"
+    assert last.completed.decision == dialogue_pb2.DECISION_ASK_BACK
+    assert last.completed.state.consecutive_clarifications == 1
+
+
 async def test_publishing_twice_changes_nothing(empty: Served, parts: DialogueParts) -> None:
     first = await publish(empty, upload(parts.bundle))
     second = await publish(empty, upload(parts.bundle))
@@ -158,7 +168,7 @@ async def test_nothing_published(empty: Served) -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "reason"),
     [
-        ({"input": dialogue_pb2.CustomerInput(text=" \n")}, "INVALID_ARGUMENT", "INPUT_EMPTY"),
+        ({"input": None}, "INVALID_ARGUMENT", "INPUT_MISSING"),
         ({"input": dialogue_pb2.CustomerInput(text="x" * 1001)}, "INVALID_ARGUMENT", "TEXT_TOO_LONG"),
         (
             {"input": dialogue_pb2.CustomerInput(text="hi", language_code="fr")},

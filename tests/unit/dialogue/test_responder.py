@@ -100,6 +100,17 @@ async def test_what_is_not_known_is_not_answered(parts: DialogueParts) -> None:
     assert not [event for event in events if isinstance(event, Citation)]
 
 
+async def test_silence_leaves_what_was_offered_to_be_chosen(parts: DialogueParts) -> None:
+    offered = ("order-address", "order-cancel")
+    state = ConversationState(last_intent="order_change", offered_passage_ids=offered)
+    silent = completed(await turn(parts, "", state)).state
+
+    assert (silent.last_intent, silent.offered_passage_ids) == ("order_change", offered)
+    events = await turn(parts, "the second one", silent)
+    (cited,) = [event for event in events if isinstance(event, Citation)]
+    assert cited.passage.id == "order-cancel"
+
+
 async def test_a_second_handoff_is_not_announced_again(parts: DialogueParts) -> None:
     state = ConversationState(handed_off=True)
     events = await turn(parts, "my human router question", state)
