@@ -36,7 +36,7 @@ def domain_files() -> dict[str, bytes]:
     out_of_scope = _examples("weather", "song")
     texts = {
         "domain.yaml": "name: kiosk\ncompany: {en: Kiosk, zh: 小店}\nlanguages: [en, zh]\n"
-        "default_language: en\nvoices: {en: hibari, zh: zf_xiaoxiao}\n",
+        "default_language: en\n",
         "passages/orders.en.md": "# Orders\n\n"
         "## Cancelling an order {#order-cancel}\n\nYou can cancel within 30 minutes.\n"
         "\n## Changing the address {#order-address}\n\nWrite to us before the parcel leaves.\n"

@@ -79,7 +79,6 @@ def load_files(files: Mapping[str, bytes]) -> Domain:
         company=header.company,
         languages=languages,
         default_language=header.default_language,
-        voices=header.voices,
         passages=tuple(sorted((p.passage for p in passages), key=lambda p: (p.id, p.language))),
         intents=tuple(sorted((intent for intent, _ in intents), key=lambda intent: intent.id)),
         out_of_scope=_texts(out_of_scope),
@@ -99,7 +98,6 @@ class _Header:
     languages: tuple[str, ...] = LANGUAGES
     default_language: str = LANGUAGES[0]
     company: dict[str, str] = field(default_factory=dict)
-    voices: dict[str, str] = field(default_factory=dict)
 
 
 def _check_names(files: Mapping[str, bytes], problems: list[Problem]) -> None:
@@ -123,7 +121,7 @@ def _header(root: Value | None) -> _Header:
     header = _Header()
     if root is None:
         return header
-    values = root.fields(("name", "company", "languages", "default_language", "voices"))
+    values = root.fields(("name", "company", "languages", "default_language"))
     if "name" in values:
         rule = "begin with a-z; then a-z, 0-9 and _; 40 at most"
         header.name = values["name"].name(DOMAIN_NAME, rule) or ""
@@ -135,10 +133,9 @@ def _header(root: Value | None) -> _Header:
     header.default_language = header.languages[0]
     if "default_language" in values:
         header.default_language = values["default_language"].choice(header.languages) or header.languages[0]
-    for key, target in (("company", header.company), ("voices", header.voices)):
-        if key in values:
-            by_language = values[key].by_language(header.languages)
-            target.update({language: value.text() or "" for language, value in by_language.items()})
+    if "company" in values:
+        by_language = values["company"].by_language(header.languages)
+        header.company = {language: value.text() or "" for language, value in by_language.items()}
     return header
 
 

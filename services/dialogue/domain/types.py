@@ -80,7 +80,6 @@ class Domain:
     company: Mapping[str, str]
     languages: tuple[str, ...]
     default_language: str
-    voices: Mapping[str, str]
     passages: tuple[Passage, ...]
     intents: tuple[Intent, ...]
     out_of_scope: Mapping[str, tuple[str, ...]]
