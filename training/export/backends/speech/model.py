@@ -2,6 +2,7 @@
 
 import json
 import os
+import traceback
 from pathlib import Path
 
 # Read when the libraries are loaded: threads that spin between requests cost ten times on a busy machine.
@@ -66,7 +67,11 @@ class _Listener:
         self._sender.send(pb_utils.InferenceResponse([tensor]))
 
     def finish(self, error):
-        _finish(self._sender, pb_utils.TritonError(str(error)) if error else None)
+        if error:
+            # Where and what kind, but not its text, which may quote the customer.
+            place = "".join(traceback.format_tb(error.__traceback__))
+            pb_utils.Logger.log_error(f"speaking failed: {type(error).__name__}\n{place}")
+        _finish(self._sender, pb_utils.TritonError("speaking failed") if error else None)
 
 
 def _finish(sender, error):
