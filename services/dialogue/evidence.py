@@ -19,6 +19,9 @@ OPTIONS = 5
 
 PROBABILITY_FLOOR = 1e-4
 
+LEAST_LEAD = -8.0
+"""Leads are told apart from here to 0."""
+
 NEIGHBOURS = 10
 """Passages that the best one's cosine is compared with."""
 
@@ -46,6 +49,8 @@ FEATURES: Mapping[AnswerKind, tuple[str, ...]] = {
         "agreement",
         "mandarin",
         "posterior_logit",
+        "rival_logit",
+        "lead",
     ),
     AnswerKind.PASSAGE: ("cosine", "cosine_lead", "bm25_share", "agreement", "mandarin"),
 }
@@ -61,11 +66,17 @@ class IntentProbability:
 
 @dataclass(frozen=True, slots=True)
 class RankWeights:
-    """What evidence for a passage counts: log P(its intents), cosine, BM25 as a share of the best."""
+    """What evidence for a passage counts: log P(its intents), cosine, BM25 as a share of the best.
+
+    ``sibling_cosine`` and ``sibling_bm25_share`` are for the passages of one intent
+    against each other, where the understanding says nothing.
+    """
 
     log_intent: float
     cosine: float
     bm25_share: float
+    sibling_cosine: float
+    sibling_bm25_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +84,15 @@ class Candidate:
     """One possible answer with its features, in the order of ``FEATURES[kind]``.
 
     ``hit`` is None for ``AnswerKind.INTENT``; ``intent`` is None for ``AnswerKind.PASSAGE``.
+    ``share`` is the probability, 0 to 1, that of the intent's passages it is this one:
+    low where several fit alike.
     """
 
     kind: AnswerKind
     intent: Intent | None
     hit: Hit | None
     features: tuple[float, ...]
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +158,28 @@ class Evidence:
         ranked = self._ranked()
         if ranked is None or self.scores is None:
             return None
-        positions, values = ranked
-        best = int(positions[values.argmax()])
+        positions, found, values = ranked
+        place = int(values.argmax())
+        best = int(positions[place])
         passage_id = self.scores.passages[best].id
         supporting = [item.label for item in self.intents if passage_id in self._passages(item.label)]
         siblings = {p for label in supporting for p in self._passages(label)}
         own = np.array([self.scores.passages[position].id in siblings for position in positions])
-        shares = np.exp(values - values.max())
+        posterior = _softmax(values)
+        second = float(np.delete(values, place).max(initial=-np.inf))
         features = (
             *self._of_intents(set(supporting)),
             *self._of_retrieval(self.scores, best),
-            _logit(float(shares[own].sum() / shares.sum())),
+            _logit(float(posterior[own].sum())),
+            _logit(float(posterior[~own].max(initial=0.0))),
+            max(second - float(values[place]), LEAST_LEAD),
         )
-        found = hit(self.scores, best, fuse(self.scores).get(best, 0.0))
-        return Candidate(AnswerKind.INTENT_PASSAGE, self.known[supporting[0]], found, features)
+        siblings_only = np.where(
+            own, found @ [0.0, self.weights.sibling_cosine, self.weights.sibling_bm25_share], -np.inf
+        )
+        share = float(_softmax(siblings_only)[place])
+        passage = hit(self.scores, best, fuse(self.scores).get(best, 0.0))
+        return Candidate(AnswerKind.INTENT_PASSAGE, self.known[supporting[0]], passage, features, share)
 
     def by_passage(self) -> Candidate | None:
         """Give the best passage by retrieval alone."""
@@ -172,13 +194,13 @@ class Evidence:
         ranked = self._ranked()
         if ranked is None or self.scores is None:
             return []
-        positions, values = ranked
+        positions, _, values = ranked
         fused = fuse(self.scores)
         best = [int(positions[place]) for place in np.argsort(-values, kind="stable")[:OPTIONS]]
         return [hit(self.scores, position, fused.get(position, 0.0)) for position in best]
 
     def rank_features(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-        """Give the positions of the intents' passages, and ``[n, 3]`` of what ``RankWeights`` weigh."""
+        """Give the positions of the intents' passages, and ``[n, 3]``: log P(intents), cosine, BM25 share."""
         if self.scores is None:
             return None
         probability: dict[int, float] = {}
@@ -200,12 +222,13 @@ class Evidence:
         )
         return positions, features
 
-    def _ranked(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    def _ranked(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]] | None:
+        """Give what ``rank_features`` gives, and what it is worth in all."""
         found = self.rank_features()
         if found is None:
             return None
         weights = np.array([self.weights.log_intent, self.weights.cosine, self.weights.bm25_share])
-        return found[0], found[1] @ weights
+        return *found, found[1] @ weights
 
     def _passages(self, label: str) -> tuple[str, ...]:
         return self.known[label].passages if label in self.known else ()
@@ -228,6 +251,12 @@ class Evidence:
             sum(first) / 2,
             float(self.language == "zh"),
         )
+
+
+def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    grown = np.exp(values - values.max())
+    shares: NDArray[np.float64] = grown / grown.sum()
+    return shares
 
 
 def _logit(probability: float) -> float:

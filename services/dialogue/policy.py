@@ -27,7 +27,7 @@ class HandoffReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Confidences from which on dialogue answers, and asks back; 0 <= ask_at <= answer_at <= 1."""
+    """From which confidence on dialogue answers, and from which relevance on it asks back; 0 to 1."""
 
     answer_at: float
     ask_at: float
@@ -35,10 +35,15 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate with its calibrated confidence, 0 to 1."""
+    """A candidate with the calibrated probability, 0 to 1, that its intent is the right one."""
 
     candidate: Candidate
-    confidence: float
+    relevance: float
+
+    @property
+    def confidence(self) -> float:
+        """Give the probability, 0 to 1, that the candidate itself is right."""
+        return self.relevance * self.candidate.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +55,22 @@ class Decided:
 
 
 def judge(candidates: Sequence[Candidate], calibrators: Mapping[AnswerKind, Calibrator]) -> Judged | None:
-    """Give the candidate that is most likely right."""
+    """Give the candidate whose intent is most likely right."""
     judged = [Judged(c, calibrators[c.kind].confidence(c.features)) for c in candidates]
-    return max(judged, key=lambda item: item.confidence, default=None)
+    return max(judged, key=lambda item: item.relevance, default=None)
 
 
 def decide(
     best: Judged | None, state: ConversationState, thresholds: Thresholds, policies: Policies
 ) -> Decided:
-    """Decide by the confidence in the best candidate.
+    """Decide by what is known of the best candidate.
 
-    An intent that a person must see to is handed over from ``ask_at`` on: to ask
-    a customer back who wants a person does harm, a person too many does not.
+    Where the intent is plain but several of its passages fit alike, the customer is
+    asked which, not answered with one of them. An intent that a person must see to is
+    handed over from ``ask_at`` on: to ask a customer back who wants a person does harm,
+    a person too many does not.
     """
-    if best is None or best.confidence < thresholds.ask_at:
+    if best is None or best.relevance < thresholds.ask_at:
         return Decided(Decision.HANDOFF, HandoffReason.LOW_CONFIDENCE)
     intent = best.candidate.intent
     if best.candidate.kind is AnswerKind.INTENT and intent and intent.handoff:

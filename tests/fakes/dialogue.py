@@ -30,7 +30,9 @@ from services.serving.errors import FrontdeskError
 from tests.fakes.domain_folder import domain_files
 from tests.fakes.inference import FakeInference
 
-RANK_WEIGHTS = RankWeights(log_intent=1.0, cosine=40.0, bm25_share=1.0)
+RANK_WEIGHTS = RankWeights(
+    log_intent=1.0, cosine=40.0, bm25_share=1.0, sibling_cosine=90.0, sibling_bm25_share=1.0
+)
 THRESHOLDS = Thresholds(answer_at=0.8, ask_at=0.5)
 
 

@@ -34,10 +34,14 @@ OUT_OF_SCOPE_SHARE: Final = 0.15
 """Share of customers' questions that the knowledge does not cover, assumed for calibration."""
 
 ANSWER_PRECISION: Final = 0.95
-"""``answer_at`` is the lowest confidence from which on this share of all answers is right."""
+"""``answer_at`` is the lowest confidence from which on this share of all answers is of the right intent.
+
+Which of an intent's passages an utterance needs is not labelled: ``Candidate.share``
+speaks for that.
+"""
 
 OPTIONS_RIGHT: Final = 0.5
-"""``ask_at`` is the confidence at which the options of a question back hold the right one this often."""
+"""``ask_at`` is the relevance at which the options of a question back hold the right one this often."""
 
 MOST_OPTIONS: Final = 3
 
@@ -79,7 +83,7 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
 
     # What retrieval says of each utterance, and how to weigh it against the head.
     questions = _Questions(domain, utterances, vectors, probabilities, embed)
-    rank_weights = _fit_rank_weights(questions)
+    rank_weights = _fit_rank_weights(questions, domain)
     evidence = questions.evidence(rank_weights)
 
     # How often a candidate with such features is right.
@@ -89,9 +93,9 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
         for kind in AnswerKind
     }
     calibrators = {kind: calibrator for kind, (calibrator, _) in judged.items()}
-    confidence, right = _best(judged, utterances, domain, evidence)
+    best = _best(judged, utterances, domain, evidence)
     options_right = _right_among_options(evidence, utterances, domain)
-    thresholds = _choose_thresholds(confidence, right, options_right, mass)
+    thresholds = _choose_thresholds(best, options_right, mass)
 
     weight, bias = _fit_head(vectors, targets)
     return TrainedIntent(
@@ -101,9 +105,7 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
         rank_weights=rank_weights,
         calibrators=calibrators,
         thresholds=thresholds,
-        report=_report(
-            utterances, probabilities, targets, confidence, right, options_right, thresholds, mass
-        ),
+        report=_report(utterances, probabilities, targets, best, options_right, thresholds, mass),
     )
 
 
@@ -166,28 +168,51 @@ class _Questions:
         ]
 
 
-def _fit_rank_weights(questions: _Questions) -> RankWeights:
-    """Conditional logit: the intent's passages together against all others, by likelihood."""
-    samples = []
-    for utterance, evidence in zip(
-        questions.utterances, questions.evidence(RankWeights(1.0, 0.0, 0.0)), strict=True
-    ):
+def _fit_rank_weights(questions: _Questions, domain: Domain) -> RankWeights:
+    """Conditional logits, by likelihood: the right passages together against others.
+
+    Against all passages for an utterance's intent. For the choice among an intent's
+    passages the utterances of intents with one passage are labelled: theirs against
+    the others of its topic, which are as alike as an intent's passages are.
+    """
+    topics = {passage.id: passage.topic for passage in domain.passages}
+    against_all, against_topic = [], []
+    unweighted = questions.evidence(RankWeights(1.0, 0.0, 0.0, 0.0, 0.0))
+    for utterance, evidence in zip(questions.utterances, unweighted, strict=True):
         found = evidence.rank_features()
-        if utterance.label in questions.known and found is not None and evidence.scores is not None:
-            right = set(questions.known[utterance.label].passages)
-            own = np.array([evidence.scores.passages[position].id in right for position in found[0]])
-            if own.any():
-                samples.append((found[1], own))
-    features = np.stack([sample[0] for sample in samples])
-    own = np.stack([sample[1] for sample in samples])
+        if utterance.label not in questions.known or found is None or evidence.scores is None:
+            continue
+        right = questions.known[utterance.label].passages
+        ids = [evidence.scores.passages[position].id for position in found[0]]
+        own = np.isin(ids, right)
+        if not own.any():
+            continue
+        against_all.append((found[1], own))
+        topic = np.array([topics[passage] == topics[right[0]] for passage in ids])
+        if len(right) == 1 and topic.sum() > 1:
+            against_topic.append((found[1][topic, 1:], own[topic]))
+    first = _conditional_logit(against_all, [1.0, 10.0, 1.0])
+    siblings = _conditional_logit(against_topic, first[1:]) if against_topic else first[1:]
+    return RankWeights(*first, *siblings)
+
+
+def _conditional_logit(
+    samples: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], start: Sequence[float]
+) -> list[float]:
+    """Weights of features ``[n, width]`` by which the marked rows come first."""
+
+    most = max(len(own) for _, own in samples)
+    features = np.zeros((len(samples), most, len(start)))
+    present, right = np.zeros((2, len(samples), most), np.bool_)
+    for row, (given, own) in enumerate(samples):
+        features[row, : len(own)], present[row, : len(own)], right[row, : len(own)] = given, True, own
 
     def loss(weights: NDArray[np.float64]) -> float:
-        values = features @ weights
-        right = logsumexp(np.where(own, values, -np.inf), axis=1)
-        return float((logsumexp(values, axis=1) - right).mean())
+        values = np.where(present, features @ weights, -np.inf)
+        return float((logsumexp(values, axis=1) - logsumexp(np.where(right, values, -np.inf), axis=1)).mean())
 
-    best = minimize(loss, np.array([1.0, 10.0, 1.0]), method="Nelder-Mead").x
-    return RankWeights(*(float(value) for value in best))
+    best = minimize(loss, np.array(start), method="Nelder-Mead").x
+    return [float(weight) for weight in best]
 
 
 def _candidate(evidence: Evidence, kind: AnswerKind) -> Candidate | None:
@@ -248,21 +273,36 @@ def _fit_calibrator(
     return calibrator, confidences
 
 
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """Each utterance's best candidate, out of fold, as ``services.dialogue.policy.Judged`` has it.
+
+    ``right`` says whether its intent is the right one.
+    """
+
+    relevance: NDArray[np.float64]
+    share: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        return self.relevance * self.share
+
+
 def _best(
     judged: Mapping[AnswerKind, tuple[Calibrator, NDArray[np.float64]]],
     utterances: Sequence[_Utterance],
     domain: Domain,
     evidence: Sequence[Evidence],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Give the confidence of each utterance's best candidate, and whether it is right."""
-    confidence = np.zeros(len(utterances))
-    right = np.zeros(len(utterances), np.bool_)
+) -> _Best:
+    best = _Best(np.zeros(len(utterances)), np.ones(len(utterances)), np.zeros(len(utterances), np.bool_))
     for row, (utterance, found) in enumerate(zip(utterances, evidence, strict=True)):
         for candidate in found.candidates():
-            sure = judged[candidate.kind][1][row]
-            if sure > confidence[row]:
-                confidence[row], right[row] = sure, _is_right(candidate, utterance, domain)
-    return confidence, right
+            relevance = judged[candidate.kind][1][row]
+            if relevance > best.relevance[row]:
+                best.relevance[row], best.share[row] = relevance, candidate.share
+                best.right[row] = _is_right(candidate, utterance, domain)
+    return best
 
 
 def _right_among_options(
@@ -278,14 +318,11 @@ def _right_among_options(
 
 
 def _choose_thresholds(
-    confidence: NDArray[np.float64],
-    right: NDArray[np.bool_],
-    options_right: NDArray[np.bool_],
-    mass: NDArray[np.float64],
+    best: _Best, options_right: NDArray[np.bool_], mass: NDArray[np.float64]
 ) -> Thresholds:
-    answer_at = _lowest_with_precision(confidence, right, mass)
+    answer_at = _lowest_with_precision(best.confidence, best.right, mass)
     # A curve and not a share of all: it must hold at the threshold itself.
-    logits = logit(np.clip(confidence, 1e-4, 1.0 - 1e-4))[:, None]
+    logits = logit(np.clip(best.relevance, 1e-4, 1.0 - 1e-4))[:, None]
     curve = LogisticRegression().fit(logits, options_right, sample_weight=mass / mass.mean())
     at = (logit(OPTIONS_RIGHT) - curve.intercept_[0]) / curve.coef_[0, 0]
     return Thresholds(answer_at=answer_at, ask_at=min(float(expit(at)), answer_at))
@@ -317,8 +354,7 @@ def _report(
     utterances: Sequence[_Utterance],
     probabilities: NDArray[np.float64],
     targets: NDArray[np.int64],
-    confidence: NDArray[np.float64],
-    right: NDArray[np.bool_],
+    best: _Best,
     options_right: NDArray[np.bool_],
     thresholds: Thresholds,
     mass: NDArray[np.float64],
@@ -326,8 +362,8 @@ def _report(
     correct = probabilities.argmax(axis=1) == targets
     language = np.array([utterance.language for utterance in utterances])
     outside = np.array([utterance.label == OUT_OF_SCOPE for utterance in utterances])
-    answered = confidence >= thresholds.answer_at
-    asked = ~answered & (confidence >= thresholds.ask_at)
+    answered = best.confidence >= thresholds.answer_at
+    asked = ~answered & (best.relevance >= thresholds.ask_at)
     figures = {
         "utterances": len(utterances),
         "intent_accuracy": correct.mean(),
@@ -336,11 +372,13 @@ def _report(
         "head_calibration_error": _calibration_error(
             probabilities.max(axis=1), correct, np.ones(len(targets))
         ),
-        "best_answer_right": right[~outside].mean(),
+        "best_answer_right": best.right[~outside].mean(),
         "right_among_options": options_right[~outside].mean(),
-        "confidence_calibration_error": _calibration_error(confidence, right, mass),
+        "relevance_calibration_error": _calibration_error(best.relevance, best.right, mass),
         "answered": answered[~outside].mean(),
-        "answer_precision": (right * mass)[answered].sum() / max(mass[answered].sum(), 1e-9),
+        "answer_precision": (best.right * mass)[answered].sum() / max(mass[answered].sum(), 1e-9),
+        "passage_precision_expected": (best.right * best.share * mass)[answered].sum()
+        / max(mass[answered].sum(), 1e-9),
         "asked_back": asked[~outside].mean(),
         "out_of_scope_answered": answered[outside].mean(),
         "out_of_scope_asked_back": asked[outside].mean(),

@@ -22,7 +22,9 @@ from services.dialogue.state import ConversationState
 from services.serving.errors import InvalidArgument
 
 THRESHOLDS = Thresholds(answer_at=0.8, ask_at=0.4)
-WEIGHTS = RankWeights(log_intent=1.0, cosine=40.0, bm25_share=1.0)
+WEIGHTS = RankWeights(
+    log_intent=1.0, cosine=40.0, bm25_share=1.0, sibling_cosine=90.0, sibling_bm25_share=1.0
+)
 POLICIES = Policies(max_clarifications=2)
 
 
@@ -80,6 +82,27 @@ def test_understanding_and_retrieval_choose_the_passage_together() -> None:
     assert features["intent_margin"] == pytest.approx(0.5)
     assert features["out_of_scope_logit"] == pytest.approx(np.log(0.1 / 0.9))
     assert features["mandarin"] == 0.0
+
+
+def test_a_passage_is_as_likely_as_it_leads_its_siblings() -> None:
+    alike = by_kind(evidence({"returns": 1.0}, [0.82, 0.82, 0.1, 0.1]))[AnswerKind.INTENT_PASSAGE]
+    apart = by_kind(evidence({"returns": 1.0}, [0.92, 0.82, 0.1, 0.1]))[AnswerKind.INTENT_PASSAGE]
+    only = by_kind(evidence({"delivery": 1.0}, [0.82, 0.82, 0.82, 0.1]))[AnswerKind.INTENT_PASSAGE]
+
+    assert alike.share == pytest.approx(0.5)
+    assert apart.share > 0.99
+    # The other intent's passages are as near, but no siblings.
+    assert only.share == pytest.approx(1.0)
+    assert by_kind(evidence({"hello": 1.0}, [0.1] * 4))[AnswerKind.INTENT].share == 1.0
+
+
+def test_a_plain_intent_with_passages_that_fit_alike_is_asked_back() -> None:
+    coin = Judged(Candidate(AnswerKind.INTENT_PASSAGE, KNOWN["returns"], None, (), share=0.5), 0.99)
+    assert coin.confidence == pytest.approx(0.495)
+    assert decide(coin, ConversationState(), THRESHOLDS, POLICIES) == Decided(Decision.ASK_BACK)
+    # However many fit: that one of them is meant is known.
+    many = Judged(Candidate(AnswerKind.INTENT_PASSAGE, KNOWN["returns"], None, (), share=0.1), 0.99)
+    assert decide(many, ConversationState(), THRESHOLDS, POLICIES) == Decided(Decision.ASK_BACK)
 
 
 def test_templates_need_no_passage() -> None:

@@ -41,7 +41,7 @@ def test_it_learns_what_the_utterances_show() -> None:
     assert report["intent_accuracy"] > 0.9
     assert report["answered"] > 0.5
     assert report["answer_precision"] >= ANSWER_PRECISION
-    assert report["confidence_calibration_error"] < 0.15
+    assert report["relevance_calibration_error"] < 0.15
     assert 0.0 <= trained().thresholds.ask_at <= trained().thresholds.answer_at <= 1.0
 
 
