@@ -1,35 +1,9 @@
-"""The connection to a gateway: credentials on every call, retries where they are safe."""
+"""The connection to a gateway: credentials and a deadline on every call."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import grpc
-
-_SERVICE_CONFIG = {
-    # Every call named here may be repeated: reads, and turns, which carry an id.
-    # gRPC repeats a stream only before its first message.
-    "methodConfig": [
-        {
-            "name": [
-                {"service": "frontdesk.gateway.v1.ConversationService"},
-                {"service": "frontdesk.asr.v1.AsrService"},
-                {"service": "frontdesk.text.v1.TextService"},
-                {"service": "frontdesk.tts.v1.TtsService"},
-                {"service": "frontdesk.dialogue.v1.KnowledgeService", "method": "Search"},
-                {"service": "frontdesk.dialogue.v1.KnowledgeService", "method": "ListDocuments"},
-            ],
-            "retryPolicy": {
-                "maxAttempts": 3,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-}
 
 
 class _CallDetails(NamedTuple):
@@ -93,7 +67,6 @@ def open_channel(
     is the deadline of calls that name none. ValueError for what cannot be an API key.
     """
     options = [
-        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", -1),  # the server's limit counts, and names itself
         ("grpc.max_receive_message_length", -1),
         # A gateway that was restarted is found again at once, not after a minute.

@@ -83,9 +83,9 @@ class FrontdeskClient:
         ``audio`` is a WAV, FLAC, Ogg or MP3 file's bytes, or an ``AudioInput``
         that says how raw samples are coded. ``answer_audio`` True asks for speech
         in the default voice and format. Without ``session_id`` a session is made;
-        without ``turn_id`` one is made here, so that a lost connection can be
-        tried again safely. The call starts with the first ``next``; closing the
-        iterator cancels the turn.
+        without ``turn_id`` one is made here. A turn that ended with UNAVAILABLE may
+        be repeated with the same ``session_id`` and ``turn_id``. The call starts with
+        the first ``next``; closing the iterator cancels the turn.
         """
         request = conversation_pb2.HandleTurnRequest(
             session_id=session_id,

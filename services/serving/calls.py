@@ -1,13 +1,14 @@
 """What a client of another service of ours needs: a channel, metadata, and errors in our terms."""
 
-import json
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 
 from services.serving import status
 from services.serving.errors import DeadlineExceeded, FrontdeskError, InvalidArgument, Unavailable
 from services.serving.identity import current_caller, current_trace
+from services.serving.retries import RetryInterceptor
 from services.serving.settings import MEBIBYTE
 
 Metadata = tuple[tuple[str, str], ...]
@@ -21,8 +22,7 @@ def open_channel(
     ``target`` is ``host:port`` or any gRPC name. ``retried`` are the services
     (``frontdesk.text.v1.TextService``) or methods
     (``frontdesk.text.v1.TextService/EmbedTexts``) that are safe to repeat: their
-    calls are tried up to 3 times on UNAVAILABLE, streams only before their first
-    message, within a budget that failures use up (gRPC's own retry throttling).
+    unary calls are tried up to 3 times on UNAVAILABLE, within a budget.
     """
     options: list[tuple[str, str | int]] = [
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -35,9 +35,9 @@ def open_channel(
         ("grpc.min_reconnect_backoff_ms", 5_000),  # also the time that a connection may take
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_http_proxy", 0),
-        ("grpc.service_config", _service_config(retried)),
     ]
-    return grpc.aio.insecure_channel(target, options=options)
+    interceptors: Any = [RetryInterceptor(retried)]  # the stubs know no base class for them
+    return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
 
 
 def call_metadata(token: str | None = None) -> Metadata:
@@ -73,26 +73,4 @@ def as_domain_error(error: grpc.aio.AioRpcError, service_name: str) -> Frontdesk
         return InvalidArgument(f"{label}_INVALID_ARGUMENT", f"{service_name} does not accept the request")
     return Unavailable(
         f"{label}_UNAVAILABLE", f"{service_name} cannot answer now: try again", metadata={"code": code.name}
-    )
-
-
-def _service_config(retried: Sequence[str]) -> str:
-    names = []
-    for name in retried:
-        service, _, method = name.partition("/")
-        names.append({"service": service, "method": method} if method else {"service": service})
-    if not names:
-        return "{}"
-    retry_policy = {
-        "maxAttempts": 3,
-        "initialBackoff": "0.05s",
-        "maxBackoff": "0.5s",
-        "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
-    }
-    return json.dumps(
-        {
-            "methodConfig": [{"name": names, "retryPolicy": retry_policy}],
-            "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-        }
     )
