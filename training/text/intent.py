@@ -33,7 +33,7 @@ STRENGTH: Final = 0.03
 OUT_OF_SCOPE_SHARE: Final = 0.15
 """Share of customers' questions that the knowledge does not cover, assumed for calibration."""
 
-ANSWER_PRECISION: Final = 0.95
+ANSWER_PRECISION: Final = 0.90
 """``answer_at`` is the lowest confidence from which on this share of all answers is of the right intent.
 
 Which of an intent's passages an utterance needs is not labelled: ``Candidate.share``
