@@ -4,8 +4,11 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 
+import structlog
+
 from services.dialogue.domain.bundle import BundleLimits, unpack
 from services.dialogue.domain.loader import load_files
+from services.dialogue.domain.problems import DomainError
 from services.dialogue.domain.types import Domain
 from services.dialogue.knowledge.index import IndexedPassage, KnowledgeIndex
 from services.dialogue.knowledge.records import StoredPassage
@@ -14,6 +17,8 @@ from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.passage_vectors import passage_text
 from services.dialogue.retrieval import SearchPassage
 from services.serving.errors import FailedPrecondition, InvalidArgument, NotFound
+
+_log = structlog.stdlib.get_logger("frontdesk.dialogue.knowledge")
 
 OLD_VERSIONS_LOADED = 8
 """Versions of pinned sessions kept in memory besides the current ones."""
@@ -90,9 +95,14 @@ class Views:
         async with self._loading[tenant]:
             current = await asyncio.to_thread(self._store.current_domains, tenant)
             built = {}
-            for version in current.values() or [""]:
+            for name, version in list(current.items()) or [("", "")]:
                 domain = read if read and read.version == version else self._domain_in_memory(tenant, version)
-                built[tenant, version] = await asyncio.to_thread(self._build, tenant, version, domain)
+                try:
+                    built[tenant, version] = await asyncio.to_thread(self._build, tenant, version, domain)
+                except FailedPrecondition as error:
+                    # As good as unpublished, and no reason not to serve.
+                    _log.warning("stored domain cannot be used", version=version, reason=error.reason)
+                    del current[name]
             stale = [key for key in self._views if key[0] == tenant]
             for key in stale:
                 del self._views[key]
@@ -112,7 +122,14 @@ class Views:
                     "the session's domain version is gone: begin a new session",
                     metadata={"domain_version": version[:100]},
                 )
-            domain = domain or load_files(unpack(release.bundle, self._bundle_limits))
+            try:
+                domain = domain or load_files(unpack(release.bundle, self._bundle_limits))
+            except DomainError as error:
+                raise FailedPrecondition(
+                    "DOMAIN_VERSION_INVALID",
+                    "the domain was published under older rules: run `frontdesk domain publish DIR` again",
+                    metadata={"domain_version": version[:100]},
+                ) from error
             space = release.embedding_model
             stored = [
                 *self._store.searchable(tenant, version, space),

@@ -1,6 +1,7 @@
 """Publishing and changing knowledge while sessions go on."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,6 +82,23 @@ async def test_new_sessions_get_the_new_version_and_pinned_ones_keep_theirs(part
     assert (await parts.views.view("demo")).domain.version == new  # type: ignore[union-attr]
     assert (await parts.base.publish("demo", "kiosk", parts.bundle, seconds)).unchanged
     assert (await parts.views.view("demo")).domain.version == old  # type: ignore[union-attr]
+
+
+async def test_a_domain_that_no_longer_meets_the_rules_does_not_keep_the_service_down(
+    parts: DialogueParts, tmp_path: Path
+) -> None:
+    version = await parts.publish()
+    parts.store.close()
+    broken = pack(dict(replaced("domain.yaml", "name:", "voices: {en: heart}\nname:")))
+    with sqlite3.connect(tmp_path / "knowledge.db") as database:
+        assert database.execute("UPDATE domain_versions SET bundle = ?", (broken,)).rowcount == 1
+    database.close()
+    parts.reopen()
+    await parts.views.open()
+    with pytest.raises(FailedPrecondition, match="frontdesk domain publish"):
+        await parts.views.view("demo")
+    with pytest.raises(FailedPrecondition, match="older rules"):
+        await parts.views.view("demo", pinned=version)
 
 
 async def test_a_session_goes_on_while_a_new_version_is_embedded(parts: DialogueParts) -> None:
