@@ -364,12 +364,15 @@ async def test_the_program_serves_until_it_is_told_to_stop(repository: Path) -> 
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     client = TritonClient(f"127.0.0.1:{ports['grpc_port']}")
     await wait_until(lambda: client.ready(ECHO))
+    assert process.stderr is not None
+    async with asyncio.timeout(30):  # the server is ready a moment before the program says so
+        while b"Triton is ready on" not in await process.stderr.readline():
+            assert not process.stderr.at_eof()
 
     process.terminate()
-    _, log = await process.communicate()
+    await process.communicate()
 
     assert process.returncode == 0
-    assert b"Triton is ready on" in log
     assert memory_regions(ports["grpc_port"]) == []
     await client.close()
 
