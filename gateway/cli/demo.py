@@ -27,7 +27,7 @@ CUSTOMER_VOICE = "am_michael"
 SPOKEN_QUESTION = (
     "Hello, my parcel should have been here on Tuesday, and it still has not come. What can I do?"
 )
-TYPED_QUESTION = "我的充电宝鼓起来了，还能继续用吗？"
+TYPED_QUESTION = "充电宝的电池鼓起来了，怎么办？"
 
 
 @dataclass(frozen=True, slots=True)
