@@ -26,7 +26,7 @@ from tests.load.report import percentiles, write_report
 CUSTOMER_VOICE = "am_michael"
 WARM_UP_TURNS = 10
 TEXT_TURNS = 100
-VOICE_TURNS = 40
+VOICE_TURNS = 30
 MEMORY_TURNS = 500
 
 
@@ -103,8 +103,8 @@ def memory_mebibytes(suite: LocalSuite) -> dict[str, float]:
 def main() -> None:
     """Measure and write the reports."""
     questions = yaml.safe_load((ROOT / "domains/shop/evaluation.yaml").read_text())["questions"]
-    english = [row["question"] for row in questions if row["language"] == "en" and row["passage"]]
-    mandarin = [row["question"] for row in questions if row["language"] == "zh" and row["passage"]]
+    english = [row["question"] for row in questions if row["language"] == "en" and row.get("passage")]
+    mandarin = [row["question"] for row in questions if row["language"] == "zh" and row.get("passage")]
     with TemporaryDirectory() as folder, running_suite(Path(folder)) as suite, connect(suite) as client:
         spoken = utterances(client, english, VOICE_TURNS)
         for text in islice(cycle(english), WARM_UP_TURNS):
