@@ -14,6 +14,7 @@ from tests.harness.suite import ROOT
 DATA = os.environ.get("FRONTDESK_DATA", "../shared/data")
 BENCHMARKS = (
     ("tests.load.turns",),
+    ("tests.load.memory",),
     ("tests.load.text_throughput",),
     ("tests.load.tts_latency",),
     ("training.evaluate.dialogue",),

@@ -1,7 +1,7 @@
-"""How fast a turn is, and what it costs in memory: ``python -m tests.load.turns``.
+"""How fast a turn is: ``python -m tests.load.turns``.
 
 Starts a suite of its own, takes text and voice turns one after the other as a
-client, and writes build/bench/turns.json and build/bench/memory.json. Times are
+client, and writes build/bench/turns.json. Times are
 the client's: from sending the request to the arrival of the event.
 """
 
@@ -12,14 +12,12 @@ from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
 import yaml
 from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.tts.v1 import tts_pb2
 
 from gateway.cli.telephone import SAMPLE_RATE_HERTZ, over_the_telephone
 from gateway.client import FrontdeskClient
-from services.local.suite import LocalSuite
 from tests.harness.suite import ROOT, connect, running_suite
 from tests.load.report import percentiles, write_report
 
@@ -27,7 +25,6 @@ CUSTOMER_VOICE = "am_michael"
 WARM_UP_TURNS = 10
 TEXT_TURNS = 100
 VOICE_TURNS = 30
-MEMORY_TURNS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +87,8 @@ def utterances(client: FrontdeskClient, questions: Sequence[str], count: int) ->
     return found
 
 
-def memory_mebibytes(suite: LocalSuite) -> dict[str, float]:
-    """Resident memory of each process with its children."""
-    memory = {}
-    for state in suite.supervisor.states():
-        process = psutil.Process(state.pid)
-        tree = [process, *process.children(recursive=True)]
-        memory[state.name] = round(sum(member.memory_info().rss for member in tree) / 2**20, 1)
-    return memory
-
-
 def main() -> None:
-    """Measure and write the reports."""
+    """Measure and write the report."""
     questions = yaml.safe_load((ROOT / "domains/shop/evaluation.yaml").read_text())["questions"]
     english = [row["question"] for row in questions if row["language"] == "en" and row.get("passage")]
     mandarin = [row["question"] for row in questions if row["language"] == "zh" and row.get("passage")]
@@ -133,28 +120,6 @@ def main() -> None:
                         "own": percentiles([t.own for t in times]),
                     }
                     for name, times in voiced.items()
-                },
-            },
-        )
-        before = memory_mebibytes(suite)
-        for number, text in enumerate(islice(cycle([*english, *mandarin]), MEMORY_TURNS)):
-            if number % 5 == 0:
-                take(client, audio=spoken[number % len(spoken)], speak=True)
-            else:
-                take(client, text, speak=number % 5 == 1)
-        after = memory_mebibytes(suite)
-        write_report(
-            "memory",
-            {
-                "unit": "MiB resident, children included",
-                "turns": MEMORY_TURNS,
-                "processes": {
-                    name: {
-                        "warm": before[name],
-                        "after": after[name],
-                        "growth": round(after[name] - before[name], 1),
-                    }
-                    for name in before
                 },
             },
         )
