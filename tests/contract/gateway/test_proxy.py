@@ -89,7 +89,7 @@ async def test_the_api_key_stays_here_and_the_tenant_goes_along(gateway: ServedG
 async def test_the_deadline_goes_along(gateway: ServedGateway) -> None:
     stub = tts_pb2_grpc.TtsServiceStub(gateway.served.channel)
     response = await stub.Synthesize(tts_pb2.SynthesizeRequest(text="time"), timeout=7)
-    assert 6 < float(response.audio) <= 7
+    assert 6 < float(response.audio) < 7.1  # gRPC rounds up, the clock of the server runs on its own
 
 
 async def test_errors_come_back_with_their_details(gateway: ServedGateway) -> None:
