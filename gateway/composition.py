@@ -60,7 +60,7 @@ def compose(settings: GatewaySettings) -> Gateway:
     store = SqlTurnStore(engine, FileMediaStore(settings.data_dir / "media"), WireEventCodec(), clock)
     open_peer = partial(open_channel, max_message_bytes=settings.max_message_bytes)
     # Each of these calls may be repeated; PublishDomain streams too much to keep.
-    repeatable = [f"{dialogue.SERVICE}/Understand"]
+    repeatable = [f"{dialogue.SERVICE}/Understand", f"{dialogue.SERVICE}/Respond"]
     repeatable += [f"{KNOWLEDGE}/Search", f"{KNOWLEDGE}/ListDocuments"]
     channels = {
         "asr": open_peer(settings.asr_target, retried=[asr.SERVICE]),

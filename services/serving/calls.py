@@ -8,7 +8,7 @@ import grpc
 from services.serving import status
 from services.serving.errors import DeadlineExceeded, FrontdeskError, InvalidArgument, Unavailable
 from services.serving.identity import current_caller, current_trace
-from services.serving.retries import RetryInterceptor
+from services.serving.retries import retry_interceptors
 from services.serving.settings import MEBIBYTE
 
 Metadata = tuple[tuple[str, str], ...]
@@ -22,7 +22,8 @@ def open_channel(
     ``target`` is ``host:port`` or any gRPC name. ``retried`` are the services
     (``frontdesk.text.v1.TextService``) or methods
     (``frontdesk.text.v1.TextService/EmbedTexts``) that are safe to repeat: their
-    unary calls are tried up to 3 times on UNAVAILABLE, within a budget.
+    calls with one request are tried up to 3 times on UNAVAILABLE, within a budget,
+    as long as nothing of the answer has come.
     """
     options: list[tuple[str, str | int]] = [
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -36,7 +37,7 @@ def open_channel(
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_http_proxy", 0),
     ]
-    interceptors: Any = [RetryInterceptor(retried)]  # the stubs know no base class for them
+    interceptors: Any = retry_interceptors(retried)  # the stubs know no base class for them
     return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
 
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 if TYPE_CHECKING:
-    Base = grpc.aio.UnaryUnaryClientInterceptor[Any, Any]
+    UnaryBase = grpc.aio.UnaryUnaryClientInterceptor[Any, Any]
+    StreamBase = grpc.aio.UnaryStreamClientInterceptor[Any, Any]
 else:
-    Base = grpc.aio.UnaryUnaryClientInterceptor
+    UnaryBase = grpc.aio.UnaryUnaryClientInterceptor
+    StreamBase = grpc.aio.UnaryStreamClientInterceptor
 
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
@@ -42,31 +44,29 @@ class RetryBudget:
         return self._tokens > self._most / 2
 
 
-class RetryInterceptor(Base):
-    """Repeats unary calls to ``retried``: services (``a.v1.B``) or methods (``a.v1.B/Method``).
+class _Repeater:
+    """Makes a call again while that is safe, has a chance and there is time."""
 
-    All attempts together keep to the call's deadline.
-    """
-
-    def __init__(self, retried: Collection[str]) -> None:
+    def __init__(self, retried: Collection[str], budget: RetryBudget) -> None:
         self._retried = frozenset(retried)
-        self._budget = RetryBudget()
+        self._budget = budget
 
-    async def intercept_unary_unary(
+    async def call(
         self,
         continuation: Callable[[Any, Any], Awaitable[Any]],
-        client_call_details: Any,
+        details: Any,
         request: Any,
+        status: Callable[[Any], Awaitable[grpc.StatusCode | None]],
     ) -> Any:
-        """Call, and repeat the call where that is safe, has a chance and there is time."""
-        method = client_call_details.method
+        """Return the last attempt; ``status`` waits for an attempt's code, None while it succeeds."""
+        method = details.method
         path = (method.decode() if isinstance(method, bytes) else method).lstrip("/")
         repeatable = path in self._retried or path.split("/")[0] in self._retried
-        end = time.monotonic() + (client_call_details.timeout or float("inf"))
+        end = time.monotonic() + (details.timeout or float("inf"))
         for attempt in itertools.count(1):
-            call = await continuation(client_call_details, request)
+            call = await continuation(details, request)
             try:
-                failed = await call.code() is grpc.StatusCode.UNAVAILABLE
+                failed = await status(call) is grpc.StatusCode.UNAVAILABLE
             except asyncio.CancelledError:
                 call.cancel()  # gRPC cancels this coroutine only
                 raise
@@ -77,5 +77,57 @@ class RetryInterceptor(Base):
             if not failed or not repeatable or last:
                 return call
             await asyncio.sleep(pause)
-            if client_call_details.timeout is not None:
-                client_call_details = client_call_details._replace(timeout=remaining)
+            if details.timeout is not None:
+                details = details._replace(timeout=remaining)
+
+
+class UnaryRetryInterceptor(UnaryBase):
+    """Repeats unary calls; all attempts together keep to the call's deadline."""
+
+    def __init__(self, repeater: _Repeater) -> None:
+        self._repeater = repeater
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[Any, Any], Awaitable[Any]],
+        client_call_details: Any,
+        request: Any,
+    ) -> Any:
+        """Call, and repeat the call where that is safe."""
+
+        async def status(call: Any) -> grpc.StatusCode | None:
+            code: grpc.StatusCode = await call.code()
+            return code
+
+        return await self._repeater.call(continuation, client_call_details, request, status)
+
+
+class StreamRetryInterceptor(StreamBase):
+    """Repeats calls that stream their answer, as long as nothing of the answer has come."""
+
+    def __init__(self, repeater: _Repeater) -> None:
+        self._repeater = repeater
+
+    async def intercept_unary_stream(  # type: ignore[override]  # the stubs want a finished call
+        self,
+        continuation: Callable[[Any, Any], Awaitable[Any]],
+        client_call_details: Any,
+        request: Any,
+    ) -> Any:
+        """Call, and repeat the call where that is safe."""
+
+        async def status(call: Any) -> grpc.StatusCode | None:
+            # Comes with the first message, or with the status of a call that fails before it.
+            await call.initial_metadata()
+            return await call.code() if call.done() else None
+
+        return await self._repeater.call(continuation, client_call_details, request, status)
+
+
+def retry_interceptors(retried: Collection[str]) -> list[Any]:
+    """Make the interceptors of one channel, which share a budget.
+
+    ``retried`` are services (``a.v1.B``) or methods (``a.v1.B/Method``) that are safe to repeat.
+    """
+    repeater = _Repeater(retried, RetryBudget())
+    return [UnaryRetryInterceptor(repeater), StreamRetryInterceptor(repeater)]

@@ -15,7 +15,6 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from services.serving import status
-from services.serving.calls import open_channel
 from services.serving.errors import FailedPrecondition, FrontdeskError
 from services.serving.identity import Caller
 from services.serving.interceptors.authentication import bearer_token
@@ -358,34 +357,6 @@ async def test_a_server_can_authenticate_in_its_own_way(tts: Tts) -> None:
     async with serving(registrations(tts), authenticate=by_api_key, credential="an-api-key") as served:
         answer = await synthesize(served, "who")
         assert answer.audio.decode().startswith("shop client ")
-
-
-async def test_a_call_is_retried_when_its_service_says_that_repeating_is_safe() -> None:
-    class Flaky(Tts):
-        def __init__(self) -> None:
-            super().__init__()
-            self.calls = 0
-
-        async def Synthesize(self, request: Any, context: Any) -> tts_pb2.SynthesizeResponse:  # noqa: N802
-            self.calls += 1
-            return await super().Synthesize(
-                tts_pb2.SynthesizeRequest(text="unavailable") if self.calls % 3 else request, context
-            )
-
-    flaky = Flaky()
-    async with serving(registrations(flaky)) as served:
-        request = tts_pb2.SynthesizeRequest(text="hello")
-        async with open_channel(served.target, retried=[TTS.full_name]) as channel:
-            stub = tts_pb2_grpc.TtsServiceStub(channel)
-            answer = await stub.Synthesize(request, timeout=5, metadata=served.metadata())
-            assert answer.audio == b"hello"
-            assert flaky.calls == 3
-        async with open_channel(served.target) as channel:
-            with pytest.raises(grpc.aio.AioRpcError):
-                await tts_pb2_grpc.TtsServiceStub(channel).Synthesize(
-                    request, timeout=5, metadata=served.metadata()
-                )
-            assert flaky.calls == 4
 
 
 async def test_a_taken_port_and_a_missing_key_are_told_clearly(served: Served) -> None:
