@@ -120,7 +120,7 @@ def build_server(
             ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             # Two servers on one port would each get half of the calls.
             ("grpc.so_reuseport", 0),
         ],

@@ -27,6 +27,9 @@ def running_suite(folder: Path) -> Iterator[LocalSuite]:
         yield suite
     finally:
         suite.stop()
+    for log in (folder / "run" / "logs").glob("*.log"):
+        # A server that finds its peers' keepalive pings too many cuts them off, calls and all.
+        assert "too_many_pings" not in log.read_text(errors="replace"), log.name
 
 
 def connect(suite: LocalSuite, timeout_seconds: float = 30.0) -> FrontdeskClient:
