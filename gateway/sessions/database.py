@@ -24,13 +24,13 @@ def open_database(path: Path) -> Engine:
     return engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply the migrations that are missing."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Apply the migrations that are missing, up to ``revision``."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _configure(connection: Any, _record: Any) -> None:

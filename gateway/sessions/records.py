@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.turn.types import TimedEvent
+from gateway.turn.types import AudioInput, TimedEvent
 
 
 class MediaKind(StrEnum):
@@ -26,7 +26,10 @@ class MediaReference:
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
-    """A turn as it was stored. ``events`` is empty unless the turn was completed, and has no audio."""
+    """A turn as it was stored. ``events`` is empty unless the turn was completed, and has no audio.
+
+    ``audio_coding`` says how the customer's audio is to be read, without its bytes.
+    """
 
     turn_id: str
     number: int
@@ -35,6 +38,7 @@ class StoredTurn:
     language_code: str
     events: tuple[TimedEvent, ...]
     media: tuple[MediaReference, ...]
+    audio_coding: AudioInput | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ turns = Table(
     Column("completed_at", BigInteger),  # none: under way, failed or interrupted
     Column("text", Text, nullable=False),
     Column("language_code", Text, nullable=False),
+    Column("audio_coding", Text),  # JSON; none: no audio, or stored before this was kept
     ForeignKeyConstraint(["tenant", "session_id"], ["sessions.tenant", "sessions.session_id"]),
     UniqueConstraint("tenant", "session_id", "number"),
 )

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.sessions.audio_coding import coding_from_json, coding_to_json
 from gateway.sessions.records import Conversation, MediaKind, MediaReference, StoredTurn
 from gateway.sessions.schema import events, media, sessions, turns
 from gateway.turn.ports import Clock
@@ -88,10 +89,23 @@ class SqlTurnStore:
         self, tenant: str, session_id: str, *, after_number: int, limit: int
     ) -> Conversation:
         """Read up to ``limit`` turns that follow turn ``after_number``. NotFound without such a session."""
-        found = await self._in_thread(self._read_conversation, tenant, session_id, after_number, limit)
-        if found is None:
-            raise NotFound("SESSION_NOT_FOUND", f"there is no session {session_id}: check its id")
+        wanted = turns.c.number > after_number
+        return await self._in_thread(self._read_conversation, tenant, session_id, wanted, limit)
+
+    async def turn(self, tenant: str, session_id: str, turn_id: str) -> Conversation:
+        """Read one turn, as a conversation of it alone. NotFound without such a session or turn."""
+        wanted = turns.c.turn_id == turn_id
+        found = await self._in_thread(self._read_conversation, tenant, session_id, wanted, 1)
+        if not found.turns:
+            raise NotFound("TURN_NOT_FOUND", f"session {session_id} has no turn {turn_id}: check its id")
         return found
+
+    async def medium(self, tenant: str, sha256: str) -> bytes:
+        """Return a stored medium; NotFound where this tenant has none by that hash."""
+        try:
+            return await self._media.get(tenant, sha256)
+        except OSError as error:
+            raise _unavailable() from error
 
     async def is_ready(self) -> bool:
         """Say whether the database answers."""
@@ -179,6 +193,7 @@ class SqlTurnStore:
                 accepted_at=now,
                 text=turn.text,
                 language_code=turn.language_code,
+                audio_coding=coding_to_json(turn.audio),
             )
         )
         _insert_media(connection, turn, references, start=0)
@@ -226,10 +241,7 @@ class SqlTurnStore:
 
     async def _stored_events(self, turn: CustomerTurn) -> tuple[TimedEvent, ...]:
         rows, speech_sha256 = await self._in_thread(_read_events, turn)
-        try:
-            speech = await self._media.get(turn.tenant, speech_sha256) if speech_sha256 else b""
-        except OSError as error:
-            raise _unavailable() from error
+        speech = await self.medium(turn.tenant, speech_sha256) if speech_sha256 else b""
         return tuple(self._event(row, speech) for row in rows)
 
     def _event(self, row: Any, speech: bytes = b"") -> TimedEvent:
@@ -239,17 +251,17 @@ class SqlTurnStore:
         return TimedEvent(timedelta(microseconds=row.offset_microseconds), event)
 
     def _read_conversation(
-        self, connection: Connection, tenant: str, session_id: str, after_number: int, limit: int
-    ) -> Conversation | None:
+        self, connection: Connection, tenant: str, session_id: str, wanted: ColumnElement[bool], limit: int
+    ) -> Conversation:
         session = connection.execute(
             select(sessions).filter_by(tenant=tenant, session_id=session_id)
         ).one_or_none()
         if session is None:
-            return None
+            raise NotFound("SESSION_NOT_FOUND", f"there is no session {session_id}: check its id")
         page = connection.execute(
             select(turns)
             .filter_by(tenant=tenant, session_id=session_id)
-            .where(turns.c.number > after_number)
+            .where(wanted)
             .order_by(turns.c.number)
             .limit(limit + 1)
         ).all()
@@ -275,6 +287,7 @@ class SqlTurnStore:
             row.language_code,
             tuple(self._event(event) for event in happened),
             tuple(MediaReference(MediaKind(m.kind), m.sha256, m.size_bytes) for m in references),
+            coding_from_json(row.audio_coding),
         )
 
     def _now(self) -> int:

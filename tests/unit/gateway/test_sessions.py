@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from gateway.clock import SystemClock
-from gateway.sessions.database import open_database
+from gateway.sessions.database import open_database, upgrade
 from gateway.sessions.media import FileMediaStore
 from gateway.sessions.records import MediaKind
 from gateway.sessions.schema import metadata
@@ -226,6 +226,45 @@ async def test_a_conversation_is_read_by_pages(store: SqlTurnStore) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "audio",
+    [
+        AudioInput(b"RIFF spoken"),
+        AudioInput(b"\x00\x01", AudioEncoding.MULAW, 8_000, 2, "zh"),
+        None,
+    ],
+)
+async def test_one_turn_is_read_with_the_coding_of_its_audio(
+    store: SqlTurnStore, audio: AudioInput | None
+) -> None:
+    await take(store, TURN)
+    await take(store, replace(TURN, turn_id="t2", text="second", audio=audio))
+    found = await store.turn("demo", "s1", "t2")
+    assert found.domain_version == STATE.domain_version
+    [turn] = found.turns
+    assert (turn.turn_id, turn.text) == ("t2", "second")
+    assert turn.audio_coding == (replace(audio, content=b"") if audio else None)
+    contents = [await store.medium("demo", reference.sha256) for reference in turn.media]
+    assert contents == [*([audio.content] if audio else []), b"\x89PNG shown", b"\x00\x01\x02\xff\x03"]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "session_id", "turn_id", "reason"),
+    [
+        ("demo", "s1", "t2", "TURN_NOT_FOUND"),
+        ("demo", "s2", "t1", "SESSION_NOT_FOUND"),
+        ("other", "s1", "t1", "SESSION_NOT_FOUND"),
+    ],
+)
+async def test_one_turn_that_is_not_the_tenants(
+    store: SqlTurnStore, tenant: str, session_id: str, turn_id: str, reason: str
+) -> None:
+    await take(store, TURN)
+    with pytest.raises(NotFound) as refused:
+        await store.turn(tenant, session_id, turn_id)
+    assert refused.value.reason == reason
+
+
 async def test_a_turn_is_completed_whole_or_not_at_all(store: SqlTurnStore, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
@@ -298,7 +337,7 @@ async def test_a_killed_process_loses_nothing_that_was_accepted(tmp_path: Path) 
         import asyncio, sys
         from dataclasses import replace
         from pathlib import Path
-        from gateway.sessions.database import open_database
+        from gateway.sessions.database import open_database, upgrade
         from gateway.sessions.media import FileMediaStore
         from tests.unit.gateway.test_sessions import TURN, restarted, take
 
@@ -356,6 +395,20 @@ async def test_an_existing_database_is_opened_as_it_is(
     again = open_database(tmp_path / "sessions.sqlite3")
     assert await take(restarted(again, media), TURN) == EVENTS
     again.dispose()
+
+
+async def test_turns_of_the_first_release_are_read(tmp_path: Path, media: FileMediaStore) -> None:
+    old = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    upgrade(old, "0001")
+    with old.begin() as connection:
+        connection.execute(text("INSERT INTO sessions VALUES ('demo', 's1', 1, '', NULL)"))
+        turn = "('demo', 's1', 't1', 1, 'hash', 1, NULL, 'Order 17', 'en')"
+        connection.execute(text(f"INSERT INTO turns VALUES {turn}"))
+    old.dispose()
+    opened = open_database(tmp_path / "old.sqlite3")
+    [read] = (await restarted(opened, media).turn("demo", "s1", "t1")).turns
+    opened.dispose()
+    assert (read.text, read.audio_coding) == ("Order 17", None)
 
 
 async def test_a_database_that_is_gone_is_not_ready(store: SqlTurnStore, engine: Engine) -> None:
