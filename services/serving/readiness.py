@@ -10,6 +10,9 @@ from grpc_health.v1 import health_pb2
 Ready = Callable[[], Awaitable[bool]]
 """Says whether the process can serve now: its models answer, its store opens."""
 
+STARTING_SHARE = 0.2
+"""Share of the interval after which one that does not serve yet is asked again: users wait for it."""
+
 _log = structlog.stdlib.get_logger("frontdesk.readiness")
 
 
@@ -74,8 +77,8 @@ class Readiness:
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
-            await self.check()
-            await asyncio.sleep(self._interval_seconds)
+            serving = await self.check()
+            await asyncio.sleep(self._interval_seconds * (1 if serving else STARTING_SHARE))
 
     async def _set(self, serving: bool) -> None:
         status = (
