@@ -1,6 +1,7 @@
 """``frontdesk domain``: checks a company's folder and publishes it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -105,6 +106,13 @@ def _summary(domain: Domain) -> dict[str, object]:
         "out_of_scope": {language: len(domain.out_of_scope[language]) for language in domain.languages},
         "templates": len(domain.templates),
         "evaluation_questions": len(domain.evaluation),
+        "products": len(domain.products),
+        "pictures": dict(Counter(picture.kind for picture in domain.pictures)),
+        "showing_questions": {
+            language: sum(question.language == language for question in domain.showing)
+            for language in domain.languages
+        },
+        "evaluation_pairs": len(domain.evaluation_pairs),
     }
 
 
@@ -119,7 +127,10 @@ def _table(domain: Domain) -> Table:
         ("examples", lambda language: sum(len(i.examples[language]) for i in domain.intents)),
         ("out of scope", lambda language: len(domain.out_of_scope[language])),
         ("templates", lambda language: sum(bool(t[language]) for t in domain.templates.values())),
+        ("pictures", lambda language: sum(bool(p.seen[language]) for p in domain.pictures)),
+        ("questions with pictures", lambda language: sum(q.language == language for q in domain.showing)),
         ("held-out questions", lambda language: sum(q.language == language for q in domain.evaluation)),
+        ("held-out pairs", lambda language: sum(p.language == language for p in domain.evaluation_pairs)),
     ):
         table.add_row(name, *(str(count(language)) for language in domain.languages))
     return table

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from services.dialogue.domain.loader import EVALUATION, IGNORED
+from services.dialogue.domain.loader import EVALUATION, is_read
 from services.dialogue.domain.problems import BundleError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -30,7 +30,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            if name != EVALUATION:
+            if name != EVALUATION and is_read(name):
                 info = zipfile.ZipInfo(name, date_time=_EPOCH)
                 info.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(info, files[name])
@@ -38,7 +38,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(bundle: bytes, limits: BundleLimits) -> dict[str, bytes]:
-    """Give the files of a bundle by name, in memory; hidden files and the evaluation are left out.
+    """Give the files of a bundle by name, in memory; what serving does not read is left out.
 
     Raises ``BundleError`` for what is no ZIP, holds unsafe names, or exceeds the limits.
     """
@@ -84,7 +84,6 @@ def _read(archive: zipfile.ZipFile, packed_bytes: int, limits: BundleLimits) -> 
             raise BundleError(
                 f"the bundle unpacks to more than {allowed} bytes or a file to {limits.entry_bytes}"
             )
-        hidden = any(part.startswith(".") for part in path.parts)
-        if not hidden and name not in IGNORED and name != EVALUATION:
+        if is_read(name) and name != EVALUATION:
             files[name] = content
     return files

@@ -9,7 +9,7 @@ from rapidfuzz import fuzz, process
 
 from services.dialogue.domain.markdown import PlacedPassage
 from services.dialogue.domain.problems import Problem, nearest
-from services.dialogue.domain.types import OUT_OF_SCOPE, EvaluationQuestion
+from services.dialogue.domain.types import OUT_OF_SCOPE
 from services.dialogue.domain.yaml_source import Value
 
 MIN_EXAMPLES = 20
@@ -115,18 +115,16 @@ def examples(
 
 
 def held_out(
-    questions: Sequence[tuple[EvaluationQuestion, Value]],
+    asked: Sequence[tuple[str, Value]],
     found: Mapping[str, Mapping[str, Sequence[Value]]],
-    problems: list[Problem],
+    shown: Sequence[Value],
 ) -> None:
-    """Report evaluation questions that training sees."""
-    trained = {
-        normalized(value.text() or ""): value
-        for by_language in found.values()
-        for values in by_language.values()
-        for value in values
-    }
-    for question, value in questions:
-        other = trained.get(normalized(question.question))
+    """Report held-out questions that training sees, among the intents' examples or with pictures."""
+    examples = [
+        value for by_language in found.values() for values in by_language.values() for value in values
+    ]
+    trained = {normalized(value.text() or ""): value for value in (*examples, *shown)}
+    for question, value in asked:
+        other = trained.get(normalized(question))
         if other is not None:
             value.report(f"not held out: trained on in {other.file}:{other.line}")

@@ -1,16 +1,17 @@
 """Reads a domain folder and finds everything that is wrong with it in one go."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from services.dialogue.domain import checks
+from services.dialogue.domain import checks, pictures
 from services.dialogue.domain.markdown import PlacedPassage, read_passages
 from services.dialogue.domain.problems import DomainError, Problem, nearest
 from services.dialogue.domain.types import (
     DOMAIN_NAME,
     OUT_OF_SCOPE,
     Domain,
+    EvaluationPair,
     EvaluationQuestion,
     Intent,
     IntentHandoff,
@@ -24,7 +25,18 @@ EVALUATION = "evaluation.yaml"
 
 LANGUAGES = ("en", "zh")
 
-_FILES = ("domain.yaml", "out_of_scope.yaml", "templates.yaml", "policies.yaml", EVALUATION)
+KEPT = ("photos", "evaluation", "models")
+"""Folders that stay with their owner: photographs for training, held-out ones, trained models."""
+
+_FILES = (
+    "domain.yaml",
+    "out_of_scope.yaml",
+    "templates.yaml",
+    "policies.yaml",
+    pictures.PICTURES,
+    pictures.SHOWING,
+    EVALUATION,
+)
 IGNORED = ("README.md", "LICENSE")
 """Files for people, not read."""
 _POLICY_RANGES = {"max_clarifications": (0, 5), "max_options": (2, 5), "max_quoted_sentences": (1, 10)}
@@ -39,16 +51,22 @@ def load_domain(path: Path) -> Domain:
     return load_files(read_folder(path))
 
 
+def is_read(name: str) -> bool:
+    """Whether a file of the folder is read: not hidden, for people, or in a folder that is kept."""
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") for part in parts)
+    return not hidden and name not in IGNORED and not (len(parts) > 1 and parts[0] in KEPT)
+
+
 def read_folder(path: Path) -> dict[str, bytes]:
-    """Give the folder's files by their name relative to it, hidden ones left out.
+    """Give the folder's files that are read by their name relative to it.
 
     Raises ``DomainError`` when there is no such folder.
     """
     if not path.is_dir():
         raise DomainError([Problem(str(path), 1, "no such folder: give the folder that holds domain.yaml")])
-    names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    return {name.as_posix(): (path / name).read_bytes() for name in shown if name.as_posix() not in IGNORED}
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return {name: (path / name).read_bytes() for name in names if is_read(name)}
 
 
 def load_files(files: Mapping[str, bytes]) -> Domain:
@@ -67,12 +85,13 @@ def load_files(files: Mapping[str, bytes]) -> Domain:
     out_of_scope = _out_of_scope(_file(files, "out_of_scope.yaml", problems), languages)
     examples = {intent.id: values for intent, values in intents} | {OUT_OF_SCOPE: out_of_scope}
     checks.examples(examples, languages, problems)
-    evaluation: list[tuple[EvaluationQuestion, Value]] = []
-    if EVALUATION in files:
-        evaluation = _evaluation(
-            _file(files, EVALUATION, problems), languages, passage_ids, {intent.id for intent, _ in intents}
-        )
-    checks.held_out(evaluation, examples, problems)
+    known = _known(files, header, passage_ids, problems)
+    showing = pictures.read_showing(_optional_file(files, pictures.SHOWING, problems), known)
+    held_out = _optional_file(files, EVALUATION, problems)
+    evaluation, pairs = _evaluation(held_out, known, {intent.id for intent, _ in intents})
+    asked = [(question.question, value) for question, value in evaluation]
+    asked += [(pair.question, value) for pair, value in pairs]
+    checks.held_out(asked, examples, [value for _, value in showing])
 
     domain = Domain(
         name=header.name,
@@ -86,6 +105,11 @@ def load_files(files: Mapping[str, bytes]) -> Domain:
         policies=_policies(_file(files, "policies.yaml", problems)),
         content_hash=content_hash({name: data for name, data in files.items() if name != EVALUATION}),
         evaluation=tuple(question for question, _ in evaluation),
+        products=header.products,
+        kinds=header.kinds,
+        pictures=tuple(sorted(known.pictures.values(), key=lambda picture: picture.id)),
+        showing=tuple(question for question, _ in showing),
+        evaluation_pairs=tuple(pair for pair, _ in pairs),
     )
     if problems:
         raise DomainError(problems)
@@ -98,6 +122,8 @@ class _Header:
     languages: tuple[str, ...] = LANGUAGES
     default_language: str = LANGUAGES[0]
     company: dict[str, str] = field(default_factory=dict)
+    products: dict[str, dict[str, str]] = field(default_factory=dict)
+    kinds: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def _check_names(files: Mapping[str, bytes], problems: list[Problem]) -> None:
@@ -106,7 +132,10 @@ def _check_names(files: Mapping[str, bytes], problems: list[Problem]) -> None:
         folder, suffix = str(path.parent), path.suffix
         if name in _FILES or (folder, suffix) in {("passages", ".md"), ("intents", ".yaml")}:
             continue
-        known = f"known are {', '.join(_FILES)}, passages/TOPIC.LANGUAGE.md and intents/INTENT.yaml"
+        if folder == "pictures":
+            continue  # read_pictures reports what is not named
+        patterns = "passages/TOPIC.LANGUAGE.md, intents/INTENT.yaml and pictures/FILE"
+        known = f"known are {', '.join(_FILES)}, {patterns}"
         problems.append(Problem(name, 1, f"this file would not be read{nearest(name, _FILES)}; {known}"))
 
 
@@ -121,7 +150,7 @@ def _header(root: Value | None) -> _Header:
     header = _Header()
     if root is None:
         return header
-    values = root.fields(("name", "company", "languages", "default_language"))
+    values = root.fields(("name", "company", "languages", "default_language"), ("products", "kinds"))
     if "name" in values:
         rule = "begin with a-z; then a-z, 0-9 and _; 40 at most"
         header.name = values["name"].name(DOMAIN_NAME, rule) or ""
@@ -136,6 +165,8 @@ def _header(root: Value | None) -> _Header:
     if "company" in values:
         by_language = values["company"].by_language(header.languages)
         header.company = {language: value.text() or "" for language, value in by_language.items()}
+    header.products = pictures.read_names(values.get("products"), header.languages)
+    header.kinds = pictures.read_names(values.get("kinds"), header.languages)
     return header
 
 
@@ -234,24 +265,39 @@ def _policies(root: Value | None) -> Policies:
     return Policies(**{key: number for key, number in numbers.items() if number is not None})
 
 
+def _optional_file(files: Mapping[str, bytes], name: str, problems: list[Problem]) -> Value | None:
+    return parse(name, files[name], problems) if name in files else None
+
+
+def _known(
+    files: Mapping[str, bytes], header: _Header, passage_ids: Collection[str], problems: list[Problem]
+) -> pictures.Known:
+    known = pictures.Known(header.languages, passage_ids, header.products, header.kinds)
+    root = _optional_file(files, pictures.PICTURES, problems)
+    found = pictures.read_pictures(root, files, known, problems)
+    return replace(known, pictures=found)
+
+
 def _evaluation(
-    root: Value | None, languages: Collection[str], passage_ids: Collection[str], intent_ids: Collection[str]
-) -> list[tuple[EvaluationQuestion, Value]]:
+    root: Value | None, known: pictures.Known, intent_ids: Collection[str]
+) -> tuple[list[tuple[EvaluationQuestion, Value]], list[tuple[EvaluationPair, Value]]]:
     questions: list[tuple[EvaluationQuestion, Value]] = []
-    listed = root.fields(("questions",)) if root else {}
-    for entry in listed["questions"].items() if listed else []:
+    listed = root.fields((), ("questions", "showing")) if root else {}
+    if root and not listed:
+        root.report("nothing is held out here: write questions, showing or both")
+    for entry in listed["questions"].items() if "questions" in listed else []:
         values = entry.fields(("question", "language"), ("passage", "intent"))
         if not {"passage", "intent"} & values.keys():
             entry.report(
                 "say what answers: passage: ID, intent: ID, or passage: null for what is not covered"
             )
         question = values["question"].text() if "question" in values else None
-        language = values["language"].choice(languages) if "language" in values else None
-        passage = _optional(values.get("passage"), passage_ids)
+        language = values["language"].choice(known.languages) if "language" in values else None
+        passage = _optional(values.get("passage"), known.passages)
         intent = _optional(values.get("intent"), intent_ids)
         if question and language:
             questions.append((EvaluationQuestion(question, language, passage, intent), values["question"]))
-    return questions
+    return questions, pictures.read_evaluation_pairs(listed.get("showing"), known)
 
 
 def _optional(value: Value | None, known: Collection[str]) -> str | None:

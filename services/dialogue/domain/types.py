@@ -11,6 +11,9 @@ from enum import StrEnum
 OUT_OF_SCOPE = "out_of_scope"
 """Label of what no intent covers; never the id of an intent."""
 
+OTHER = "other"
+"""Last label of products, kinds and pictures: none of them; never an id."""
+
 DOMAIN_NAME = r"[a-z][a-z0-9_]{0,39}"
 
 
@@ -73,6 +76,47 @@ class EvaluationQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of what customers show, and what a passage's answer is shown with."""
+
+    id: str
+    file: str
+    """Name in the domain folder, as ``pictures/ID.webp``."""
+    media_type: str
+    """By content: ``image/jpeg``, ``image/png`` or ``image/webp``."""
+    content: bytes = field(repr=False)
+    product: str | None
+    kind: str
+    passages: tuple[str, ...]
+    """What answers questions about it, best first; may be empty."""
+    seen: Mapping[str, str]
+    """A whole sentence that tells the customer what was seen, by language."""
+    caption: Mapping[str, str]
+    words: tuple[str, ...] = ()
+    """Lines that stand in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowingQuestion:
+    """What customers ask when they show something: its words alone are not enough."""
+
+    text: str
+    language: str
+    answers: Mapping[str, str]
+    """Passage that answers it, by the picture shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPair:
+    """A held-out question that two pictures give two different answers; never trained on."""
+
+    question: str
+    language: str
+    shows: Mapping[str, str]
+    """Passage that answers it, by the picture shown; two entries."""
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """A checked domain folder. ``content_hash`` is the SHA-256 of what serving uses of it."""
 
@@ -87,6 +131,13 @@ class Domain:
     policies: Policies
     content_hash: str
     evaluation: tuple[EvaluationQuestion, ...] = field(default=(), repr=False)
+    products: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Names by id and language."""
+    kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Names of the kinds of pictures, by id and language."""
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    showing: tuple[ShowingQuestion, ...] = field(default=(), repr=False)
+    evaluation_pairs: tuple[EvaluationPair, ...] = field(default=(), repr=False)
 
     @property
     def version(self) -> str:
@@ -97,6 +148,21 @@ class Domain:
     def labels(self) -> tuple[str, ...]:
         """What the intent model must tell apart, in its order of outputs."""
         return (*sorted(intent.id for intent in self.intents), OUT_OF_SCOPE)
+
+    @property
+    def product_labels(self) -> tuple[str, ...]:
+        """Products that a picture may show, in the models' order of outputs."""
+        return (*sorted(self.products), OTHER)
+
+    @property
+    def kind_labels(self) -> tuple[str, ...]:
+        """Kinds that a picture may be of, in the models' order of outputs."""
+        return (*sorted(self.kinds), OTHER)
+
+    @property
+    def picture_labels(self) -> tuple[str, ...]:
+        """Pictures that may be recognized, in the models' order of outputs."""
+        return (*sorted(picture.id for picture in self.pictures), OTHER)
 
 
 def content_hash(files: Mapping[str, bytes]) -> str:
