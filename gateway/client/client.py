@@ -142,6 +142,19 @@ class FrontdeskClient:
         with api_errors(self.target):
             return self._conversations.GetConversation(request)
 
+    def explain_turn(
+        self, session_id: str, turn_id: str, *, include_regions: bool = False
+    ) -> conversation_pb2.ExplainTurnResponse:
+        """Say how much each modality of a completed turn moved its decision.
+
+        Takes seconds; with ``include_regions`` several for each picture: allow it time.
+        """
+        request = conversation_pb2.ExplainTurnRequest(
+            session_id=session_id, turn_id=turn_id, include_regions=include_regions
+        )
+        with api_errors(self.target):
+            return self._conversations.ExplainTurn(request)
+
     def transcribe(
         self, audio: bytes, *, language: str = "", config: asr_pb2.RecognitionConfig | None = None
     ) -> asr_pb2.RecognizeResponse:
