@@ -17,6 +17,8 @@ BENCHMARKS = (
     ("tests.load.memory",),
     ("tests.load.text_throughput",),
     ("tests.load.tts_latency",),
+    ("tests.load.pictured_turns",),
+    ("tests.load.showing",),
     ("training.evaluate.dialogue",),
     ("training.evaluate.asr", "--data", DATA),
 )

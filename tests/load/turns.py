@@ -39,13 +39,21 @@ class Times:
 
 
 def take(
-    client: FrontdeskClient, text: str = "", audio: bytes | None = None, *, speak: bool, language: str = ""
+    client: FrontdeskClient,
+    text: str = "",
+    audio: bytes | None = None,
+    *,
+    images: Sequence[bytes] = (),
+    speak: bool,
+    language: str = "",
 ) -> Times:
     """Take one turn and time its events."""
     started = time.perf_counter()
     first_text = first_audio = None
     last: conversation_pb2.HandleTurnResponse | None = None
-    for event in client.handle_turn(text=text, audio=audio, answer_audio=speak, language=language):
+    for event in client.handle_turn(
+        text=text, audio=audio, images=images, answer_audio=speak, language=language
+    ):
         kind = event.WhichOneof("event")
         if kind == "answer_text" and first_text is None:
             first_text = time.perf_counter() - started
