@@ -28,7 +28,7 @@ class Alteration(StrEnum):
 
 
 class AlteredVision(vision_pb2_grpc.VisionServiceServicer):
-    """Passes ``AnnotateImage`` on to the vision service at ``target``, altered.
+    """Passes calls on to the vision service at ``target``, and alters what ``AnnotateImage`` tells.
 
     ``pictures`` are those that SHUFFLED puts in each other's place: of each, the next one's
     features are told.
@@ -39,15 +39,19 @@ class AlteredVision(vision_pb2_grpc.VisionServiceServicer):
         self._target = target
         self._next = dict(zip(pictures, [*pictures[1:], *pictures[:1]], strict=True))
 
+    async def EmbedImage(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._pass_on("EmbedImage", request, context)
+
+    async def ReadText(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._pass_on("ReadText", request, context)
+
+    async def ClassifyImage(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._pass_on("ClassifyImage", request, context)
+
     async def AnnotateImage(self, request: Any, context: Any) -> Any:  # noqa: N802
         if self.alteration is Alteration.SHUFFLED:
             request.image = self._next[request.image]
-        metadata = [(key, value) for key, value in context.invocation_metadata() if key == "authorization"]
-        async with grpc.aio.insecure_channel(
-            self._target, options=[("grpc.max_receive_message_length", -1)]
-        ) as channel:
-            stub = vision_pb2_grpc.VisionServiceStub(channel)
-            response = await stub.AnnotateImage(request, metadata=metadata, timeout=20)
+        response = await self._pass_on("AnnotateImage", request, context)
         features = response.features
         match self.alteration:
             case Alteration.ZEROED:
@@ -62,6 +66,13 @@ class AlteredVision(vision_pb2_grpc.VisionServiceServicer):
             case Alteration.WITHOUT_WORDS:
                 features.ClearField("lines")
         return response
+
+    async def _pass_on(self, method: str, request: Any, context: Any) -> Any:
+        metadata = [(key, value) for key, value in context.invocation_metadata() if key == "authorization"]
+        options = [("grpc.max_receive_message_length", -1)]
+        async with grpc.aio.insecure_channel(self._target, options=options) as channel:
+            stub = vision_pb2_grpc.VisionServiceStub(channel)
+            return await getattr(stub, method)(request, metadata=metadata, timeout=20)
 
 
 @contextmanager
