@@ -29,13 +29,13 @@ class TextFeatures:
 
 @dataclass(frozen=True, slots=True)
 class PictureFeatures:
-    """An embedded picture with the words in it, None when it has none.
+    """What is known of a picture: how it looks, the words in it, either or both.
 
     ``pooled`` float32 ``[1280]``; ``regions`` float32 ``[49, 1280]``, row by row.
     """
 
-    pooled: NDArray[np.float32]
-    regions: Rows
+    pooled: NDArray[np.float32] | None
+    regions: Rows | None
     words: TextFeatures | None = None
 
 
@@ -71,7 +71,7 @@ def fusion_row(
     share = WORD_ROWS // max(len(worded), 1)
     return FusionRow(
         text_tokens=_none(TEXT_WIDTH) if text is None else _text_rows(text, TEXT_ROWS),
-        regions=_joined([np.vstack([p.regions, p.pooled[None]]) for p in pictures], REGION_WIDTH),
+        regions=_joined([_picture_rows(picture) for picture in pictures], REGION_WIDTH),
         word_tokens=_joined([_text_rows(words, share) for words in worded], TEXT_WIDTH),
         frames=_none(FRAME_WIDTH) if frames is None else frames[:FRAME_ROWS].astype(np.float32),
     )
@@ -156,6 +156,11 @@ def passage_probabilities(
 def _text_rows(text: TextFeatures, most: int) -> Rows:
     rows: Rows = np.vstack([text.sentence[None], text.tokens])[:most].astype(np.float32)
     return rows
+
+
+def _picture_rows(picture: PictureFeatures) -> Rows:
+    regions = _none(REGION_WIDTH) if picture.regions is None else picture.regions
+    return regions if picture.pooled is None else np.vstack([regions, picture.pooled[None]])
 
 
 def _joined(parts: Sequence[Rows], width: int) -> Rows:

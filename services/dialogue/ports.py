@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.dialogue.evidence import AnswerKind, Calibrator, RankWeights
+from services.dialogue.fused import FusionRow, FusionThresholds, RankingWeights
 from services.dialogue.policy import Thresholds
 
 
@@ -21,17 +22,23 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """``vectors`` float32 ``[n, width]``, L2-normalized, of the space ``embedding_model``."""
+    """``vectors`` float32 ``[n, width]``, L2-normalized, of the space ``embedding_model``.
+
+    ``tokens`` are each text's token vectors, float32 ``[its tokens, width]``, where they were asked for.
+    """
 
     vectors: NDArray[np.float32]
     embedding_model: str
+    tokens: tuple[NDArray[np.float32], ...] = ()
 
 
 class TextEmbedder(Protocol):
     """Turns texts into vectors."""
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
-        """Embed any number of texts, none empty.
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, *, include_tokens: bool = False, timeout_seconds: float
+    ) -> Embeddings:
+        """Embed any number of texts, none empty; ``include_tokens`` with a vector for each token.
 
         Raises ``Unavailable`` and ``DeadlineExceeded``.
         """
@@ -74,6 +81,90 @@ class IntentModel(Protocol):
         """Give a probability for each label, from a query's vector.
 
         Raises ``Unavailable`` and ``DeadlineExceeded``.
+        """
+        ...
+
+    async def ready(self, domains: Sequence[str]) -> bool:
+        """Whether the models of these domains answer now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FusionLabels:
+    """What a fusion model tells apart, in the order of its outputs."""
+
+    intents: tuple[str, ...]
+    products: tuple[str, ...]
+    kinds: tuple[str, ...]
+    pictures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FusionEmbeddingModels:
+    """The spaces of the vectors that a fusion model takes."""
+
+    text: str
+    image: str
+    acoustic: str
+
+
+@dataclass(frozen=True, slots=True)
+class FusionProfile:
+    """What training found out with a fusion model, from the model's manifest.
+
+    ``model`` is its identity (``fusion_shop@1``); ``fingerprint`` differs between any
+    two trainings. ``ranking`` weighs the evidence for passages in turns with words,
+    ``ranking_without_text`` in turns with pictures alone.
+    """
+
+    model: str
+    fingerprint: str
+    labels: FusionLabels
+    embedding_models: FusionEmbeddingModels
+    ranking: RankingWeights
+    ranking_without_text: RankingWeights
+    thresholds: FusionThresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """What a fusion model makes of a batch of ``b`` rows, float32.
+
+    ``intents``, ``products``, ``kinds`` and ``pictures`` are probabilities ``[b, labels]``;
+    ``joint`` is ``[b, 128]``, L2-normalized.
+    """
+
+    intents: NDArray[np.float32]
+    products: NDArray[np.float32]
+    kinds: NDArray[np.float32]
+    pictures: NDArray[np.float32]
+    joint: NDArray[np.float32]
+
+
+class FusionModel(Protocol):
+    """The fusion models of all domains that have pictures."""
+
+    async def profile(self, domain: str, *, fresh: bool = False) -> FusionProfile:
+        """Describe a domain's model; ``fresh`` never from memory.
+
+        Raises ``FailedPrecondition`` when its manifest is not of this release and
+        ``Unavailable`` when there is none.
+        """
+        ...
+
+    async def fuse(self, domain: str, rows: Sequence[FusionRow], *, timeout_seconds: float) -> Fused:
+        """Fuse 1 to 64 rows.
+
+        Raises ``Unavailable`` and ``DeadlineExceeded``.
+        """
+        ...
+
+    async def embed_passages(
+        self, domain: str, vectors: NDArray[np.float32], *, timeout_seconds: float
+    ) -> NDArray[np.float32]:
+        """Give the joint vectors, float32 ``[n, 128]``, of passages' stored vectors, float32 ``[n, 384]``.
+
+        ``timeout_seconds`` is for each batch of them. Raises ``Unavailable`` and ``DeadlineExceeded``.
         """
         ...
 
