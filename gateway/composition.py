@@ -9,9 +9,10 @@ from frontdesk.dialogue.v1 import dialogue_pb2, knowledge_pb2
 from frontdesk.gateway.v1 import conversation_pb2_grpc
 from frontdesk.text.v1 import text_pb2
 from frontdesk.tts.v1 import tts_pb2
+from frontdesk.vision.v1 import vision_pb2
 
 from gateway import servicer
-from gateway.clients import asr, dialogue, text, tts
+from gateway.clients import asr, dialogue, text, tts, vision
 from gateway.clock import SystemClock
 from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
 from gateway.health import PeerHealthInterceptor
@@ -20,7 +21,10 @@ from gateway.sessions.database import open_database
 from gateway.sessions.media import FileMediaStore
 from gateway.sessions.store import SqlTurnStore
 from gateway.settings import GatewaySettings
+from gateway.turn.budget import BudgetPlan
 from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
+from gateway.turn.perception import Perception
+from gateway.turn.types import Stage
 from gateway.validation import InputLimits
 from gateway.wire import WireEventCodec
 from services.serving.calls import open_channel
@@ -31,6 +35,7 @@ from services.serving.tokens import TokenMinter
 KNOWLEDGE = "frontdesk.dialogue.v1.KnowledgeService"
 _PROXIED = (
     ("asr", asr_pb2.DESCRIPTOR.services_by_name["AsrService"]),
+    ("vision", vision_pb2.DESCRIPTOR.services_by_name["VisionService"]),
     ("text", text_pb2.DESCRIPTOR.services_by_name["TextService"]),
     ("tts", tts_pb2.DESCRIPTOR.services_by_name["TtsService"]),
     ("dialogue", dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"]),
@@ -64,20 +69,30 @@ def compose(settings: GatewaySettings) -> Gateway:
     repeatable += [f"{KNOWLEDGE}/Search", f"{KNOWLEDGE}/ListDocuments"]
     channels = {
         "asr": open_peer(settings.asr_target, retried=[asr.SERVICE]),
+        "vision": open_peer(settings.vision_target, retried=[vision.SERVICE]),
         "text": open_peer(settings.text_target, retried=[text.SERVICE]),
         "dialogue": open_peer(settings.dialogue_target, retried=repeatable),
         "tts": open_peer(settings.tts_target, retried=[tts.SERVICE]),
     }
     ports = TurnPorts(
-        recognizer=asr.AsrClient(channels["asr"]),
-        embedder=text.TextClient(channels["text"]),
+        perception=Perception(
+            asr.AsrClient(channels["asr"]),
+            vision.VisionClient(channels["vision"]),
+            text.TextClient(channels["text"]),
+        ),
         dialogue=dialogue.DialogueClient(channels["dialogue"]),
         synthesizer=tts.TtsClient(channels["tts"]),
         store=store,
         clock=clock,
     )
     conversations = servicer.ConversationServicer(
-        TurnHandler(ports, TurnLimits(speech_stall_seconds=settings.speech_stall_seconds)),
+        TurnHandler(
+            ports,
+            TurnLimits(
+                BudgetPlan(most_seconds={Stage.VISION: settings.vision_limit_seconds}),
+                speech_stall_seconds=settings.speech_stall_seconds,
+            ),
+        ),
         store,
         credentials,
         InputLimits(

@@ -21,6 +21,7 @@ class GatewaySettings(ServingSettings):
     """Largest message passed on to a service; the services' own limit."""
 
     asr_target: str = "127.0.0.1:50051"
+    vision_target: str = "127.0.0.1:50052"
     text_target: str = "127.0.0.1:50053"
     dialogue_target: str = "127.0.0.1:50054"
     tts_target: str = "127.0.0.1:50055"
@@ -38,6 +39,8 @@ class GatewaySettings(ServingSettings):
 
     turn_limit_seconds: float = Field(default=60.0, gt=1)
     """Longest time that a turn may take, whatever its caller allows."""
+    vision_limit_seconds: float = Field(default=15.0, gt=0)
+    """Longest time that a turn's pictures are looked at; the turn goes on without the rest."""
     speech_stall_seconds: float = Field(default=10.0, gt=0)
     """The turn goes on without speech when no audio comes for so long."""
     max_text_characters: int = Field(default=4_000, gt=0)

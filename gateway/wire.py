@@ -1,5 +1,6 @@
 """Events and stored turns as messages of ``frontdesk.gateway.v1``, and back."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -7,21 +8,30 @@ from frontdesk.asr.v1 import asr_pb2
 from frontdesk.dialogue.v1 import dialogue_pb2
 from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.tts.v1 import tts_pb2
+from frontdesk.vision.v1 import vision_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.turn.types import (
     AnswerAudio,
+    AnswerPicture,
     AnswerText,
+    BoundingBox,
     Citation,
     Decision,
     Handoff,
     HandoffReason,
+    ImageLabel,
+    ImageSeen,
     IntentScore,
+    LabelScore,
     Notice,
+    PassageScore,
+    SeenImage,
     SpeechEncoding,
     SpeechFormat,
     Stage,
     StageTiming,
+    TextLine,
     Transcript,
     TurnCompleted,
     TurnEvent,
@@ -52,12 +62,16 @@ def event_to_wire(event: TurnEvent) -> Response:
             return Response(turn_started=conversation_pb2.TurnStarted())
         case Transcript():
             return Response(transcript=_transcript_to_wire(event))
+        case ImageSeen():
+            return Response(image_seen=_image_seen_to_wire(event))
         case Understood():
             return Response(understood=_understood_to_wire(event))
         case AnswerText():
             return Response(answer_text=conversation_pb2.AnswerText(delta=event.delta))
         case Citation():
             return Response(citation=citation_to_wire(event))
+        case AnswerPicture():
+            return Response(answer_picture=dialogue_pb2.AnswerPicture(**_fields(event)))
         case AnswerAudio():
             audio = conversation_pb2.AnswerAudio(audio=event.audio, format=format_to_wire(event.format))
             return Response(answer_audio=audio)
@@ -79,12 +93,16 @@ def event_from_wire(response: Response) -> TurnEvent:
             return TurnStarted()
         case "transcript":
             return _transcript_from_wire(response.transcript)
+        case "image_seen":
+            return _image_seen_from_wire(response.image_seen)
         case "understood":
             return understood_from_wire(response.understood)
         case "answer_text":
             return AnswerText(response.answer_text.delta)
         case "citation":
             return citation_from_wire(response.citation)
+        case "answer_picture":
+            return picture_from_wire(response.answer_picture)
         case "answer_audio":
             piece = response.answer_audio
             audio_format = format_from_wire(piece.format) if piece.HasField("format") else None
@@ -112,7 +130,38 @@ def understood_from_wire(understanding: dialogue_pb2.Understanding) -> Understoo
         understanding.language_code,
         understanding.confidence,
         understanding.model,
+        tuple(LabelScore(score.label, score.probability) for score in understanding.products),
+        tuple(LabelScore(score.label, score.probability) for score in understanding.kinds),
+        tuple(SeenImage(seen.image_index, seen.picture_id, seen.probability) for seen in understanding.seen),
+        tuple(PassageScore(score.passage_id, score.probability) for score in understanding.passages),
     )
+
+
+def text_line_from_wire(line: vision_pb2.TextLine) -> TextLine:
+    """Read a line of words in a picture."""
+    box = line.box
+    return TextLine(line.text, BoundingBox(box.left, box.top, box.width, box.height), line.confidence)
+
+
+def text_line_to_wire(line: TextLine) -> vision_pb2.TextLine:
+    """Write a line of words in a picture."""
+    box = vision_pb2.BoundingBox(**_fields(line.box))
+    return vision_pb2.TextLine(text=line.text, box=box, confidence=line.confidence)
+
+
+def labels_from_wire(labels: Iterable[vision_pb2.ImageLabel]) -> tuple[ImageLabel, ...]:
+    """Read labels of a picture."""
+    return tuple(ImageLabel(label.label, label.score) for label in labels)
+
+
+def labels_to_wire(labels: Iterable[ImageLabel]) -> list[vision_pb2.ImageLabel]:
+    """Write labels of a picture."""
+    return [vision_pb2.ImageLabel(**_fields(label)) for label in labels]
+
+
+def picture_from_wire(picture: dialogue_pb2.AnswerPicture) -> AnswerPicture:
+    """Read a picture of the answer."""
+    return AnswerPicture(**{field: getattr(picture, field) for field in AnswerPicture.__dataclass_fields__})
 
 
 def citation_from_wire(citation: dialogue_pb2.Citation) -> Citation:
@@ -195,12 +244,36 @@ def _transcript_from_wire(transcript: conversation_pb2.Transcript) -> Transcript
     return Transcript(transcript.text, transcript.language_code, transcript.confidence, words)
 
 
+def _image_seen_to_wire(seen: ImageSeen) -> conversation_pb2.ImageSeen:
+    return conversation_pb2.ImageSeen(
+        image_index=seen.image_index,
+        lines=[text_line_to_wire(line) for line in seen.lines],
+        products=labels_to_wire(seen.products),
+        kinds=labels_to_wire(seen.kinds),
+        labels=labels_to_wire(seen.labels),
+    )
+
+
+def _image_seen_from_wire(seen: conversation_pb2.ImageSeen) -> ImageSeen:
+    return ImageSeen(
+        seen.image_index,
+        tuple(text_line_from_wire(line) for line in seen.lines),
+        labels_from_wire(seen.products),
+        labels_from_wire(seen.kinds),
+        labels_from_wire(seen.labels),
+    )
+
+
 def _understood_to_wire(understood: Understood) -> dialogue_pb2.Understanding:
     return dialogue_pb2.Understanding(
         intents=[dialogue_pb2.IntentScore(**_fields(score)) for score in understood.intents],
         language_code=understood.language_code,
         confidence=understood.confidence,
         model=understood.model,
+        products=[dialogue_pb2.LabelScore(**_fields(score)) for score in understood.products],
+        kinds=[dialogue_pb2.LabelScore(**_fields(score)) for score in understood.kinds],
+        seen=[dialogue_pb2.SeenImage(**_fields(seen)) for seen in understood.seen],
+        passages=[dialogue_pb2.PassageScore(**_fields(score)) for score in understood.passages],
     )
 
 

@@ -4,12 +4,18 @@ from collections.abc import AsyncGenerator
 
 import grpc
 from frontdesk.dialogue.v1 import dialogue_pb2, dialogue_pb2_grpc
-from frontdesk.text.v1 import text_pb2
-from frontdesk.vision.v1 import vision_pb2
 
+from gateway.clients.features import customer_to_wire
 from gateway.clients.fields import with_fields
-from gateway.turn.types import AnswerText, DialogueCompleted, DialogueEvent, DialogueState, Embedding
-from gateway.wire import citation_from_wire, decision_from_wire, handoff_from_wire, understood_from_wire
+from gateway.turn.features import CustomerInput
+from gateway.turn.types import AnswerText, DialogueCompleted, DialogueEvent, DialogueState, Understood
+from gateway.wire import (
+    citation_from_wire,
+    decision_from_wire,
+    handoff_from_wire,
+    picture_from_wire,
+    understood_from_wire,
+)
 from services.serving.calls import as_domain_error, call_metadata
 from services.serving.errors import Unavailable
 
@@ -23,25 +29,11 @@ class DialogueClient:
         self._stub = dialogue_pb2_grpc.DialogueServiceStub(channel)
 
     async def respond(
-        self,
-        text: str,
-        embedding: Embedding | None,
-        language_code: str,
-        picture_count: int,
-        state: DialogueState | None,
-        domain: str,
-        *,
-        timeout_seconds: float,
+        self, customer: CustomerInput, state: DialogueState | None, domain: str, *, timeout_seconds: float
     ) -> AsyncGenerator[DialogueEvent]:
         """Answer one turn."""
         request = dialogue_pb2.RespondRequest(
-            input=dialogue_pb2.CustomerInput(
-                text=text,
-                language_code=language_code,
-                text_embedding=_embedding_to_wire(embedding),
-                embedding_model=embedding.model if embedding else "",
-                images=[vision_pb2.ImageFeatures()] * picture_count,  # nothing is known of them yet
-            ),
+            input=customer_to_wire(customer),
             state=dialogue_pb2.ConversationState.FromString(state.encoded) if state else None,
             domain=domain,
         )
@@ -54,13 +46,21 @@ class DialogueClient:
         finally:
             call.cancel()
 
+    async def understand(
+        self, customer: CustomerInput, domain_version: str, passage_id: str, *, timeout_seconds: float
+    ) -> Understood:
+        """Understand an input by the domain version that its session is pinned to, without answering it.
 
-def _embedding_to_wire(embedding: Embedding | None) -> text_pb2.TextEmbedding | None:
-    if embedding is None:
-        return None
-    return text_pb2.TextEmbedding(
-        sentence=embedding.sentence, token_count=embedding.token_count, truncated=embedding.truncated
-    )
+        ``passage_id`` is a passage whose probability is wanted in any case; "" for none.
+        """
+        request = dialogue_pb2.UnderstandRequest(
+            input=customer_to_wire(customer), domain_version=domain_version, passage_id=passage_id
+        )
+        try:
+            response = await self._stub.Understand(request, timeout=timeout_seconds, metadata=call_metadata())
+        except grpc.aio.AioRpcError as error:
+            raise with_fields(as_domain_error(error, "dialogue"), _field) from error
+        return understood_from_wire(response.understanding)
 
 
 def _event(response: dialogue_pb2.RespondResponse) -> DialogueEvent:
@@ -72,6 +72,8 @@ def _event(response: dialogue_pb2.RespondResponse) -> DialogueEvent:
                 return AnswerText(response.answer_delta)
             case "citation":
                 return citation_from_wire(response.citation)
+            case "picture":
+                return picture_from_wire(response.picture)
             case "handoff":
                 return handoff_from_wire(response.handoff)
             case "completed":

@@ -8,7 +8,10 @@ from gateway.turn.ports import Clock
 from gateway.turn.types import Stage
 from services.serving.errors import DeadlineExceeded
 
-_SHARES = MappingProxyType({Stage.ASR: 0.6, Stage.TEXT: 0.5, Stage.DIALOGUE: 0.9, Stage.TTS: 1.0})
+_SHARES = MappingProxyType(
+    {Stage.ASR: 0.6, Stage.VISION: 0.5, Stage.TEXT: 0.5, Stage.DIALOGUE: 0.9, Stage.TTS: 1.0}
+)
+_MOST_SECONDS = MappingProxyType({Stage.VISION: 15.0})  # the turn can do without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,13 @@ class BudgetPlan:
     """How a turn's time is divided.
 
     A stage may use ``shares[stage]`` of the time that remains when it starts, so
-    that a stage that hangs leaves time for what follows. ``reserve_seconds`` are
-    kept back for storing and for the last message.
+    that a stage that hangs leaves time for what follows, and at most
+    ``most_seconds[stage]``. ``reserve_seconds`` are kept back for storing and for
+    the last message.
     """
 
     shares: Mapping[Stage, float] = field(default_factory=lambda: _SHARES)
+    most_seconds: Mapping[Stage, float] = field(default_factory=lambda: _MOST_SECONDS)
     reserve_seconds: float = 0.2
 
     def __post_init__(self) -> None:
@@ -44,7 +49,8 @@ class Budget:
         remaining = self._end - self._clock.monotonic() - self._plan.reserve_seconds
         if remaining <= 0:
             raise self.exceeded(stage)
-        return remaining * self._plan.shares.get(stage, 1.0)
+        share = remaining * self._plan.shares.get(stage, 1.0)
+        return min(share, self._plan.most_seconds.get(stage, share))
 
     def exceeded(self, stage: Stage) -> DeadlineExceeded:
         """Build the error of a turn whose time ran out in ``stage``."""

@@ -1,14 +1,16 @@
-"""One turn: hear, embed, answer, speak, store, and pass every result on at once. Pure."""
+"""One turn: perceive, answer, speak, store, and pass every result on at once. Pure."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TypeVar
 
-from gateway.turn.budget import Budget, BudgetPlan
-from gateway.turn.ports import Clock, Dialogue, OpenTurn, Recognizer, Synthesizer, TextEmbedder, TurnStore
+from gateway.turn.background import background
+from gateway.turn.budget import BudgetPlan
+from gateway.turn.features import CustomerInput
+from gateway.turn.perception import Perceived, Perception
+from gateway.turn.ports import Clock, Dialogue, OpenTurn, Synthesizer, TurnStore
+from gateway.turn.stages import Stages
 from gateway.turn.types import (
     AnswerText,
     CustomerTurn,
@@ -16,25 +18,20 @@ from gateway.turn.types import (
     Notice,
     SpeechRequest,
     Stage,
-    StageTiming,
     TimedEvent,
-    Transcript,
     TurnCompleted,
     TurnEvent,
     TurnStarted,
     Understood,
 )
-from services.serving.errors import DeadlineExceeded, FrontdeskError, Unavailable
-
-T = TypeVar("T")
+from services.serving.errors import FrontdeskError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPorts:
-    """Everything outside that a turn uses."""
+    """Everything that a turn uses."""
 
-    recognizer: Recognizer
-    embedder: TextEmbedder
+    perception: Perception
     dialogue: Dialogue
     synthesizer: Synthesizer
     store: TurnStore
@@ -69,12 +66,12 @@ class TurnHandler:
         Raises Unavailable when hearing, understanding or storing fails,
         DeadlineExceeded after ``budget_seconds``, and what the store
         (AlreadyExists, Aborted) and the stages (InvalidArgument, …) refuse.
-        Failing speech is a Notice.
+        Failing vision and failing speech are a Notice.
         """
         events: asyncio.Queue[TimedEvent | None] = asyncio.Queue()
-        budget = Budget(self._ports.clock, budget_seconds, self._limits.plan)
-        run = _Run(self._ports, self._limits, turn, budget, events.put_nowait)
-        async with _background(run.to_end()) as task:
+        stages = Stages(self._ports.clock, budget_seconds, self._limits.plan)
+        run = _Run(self._ports, self._limits, turn, stages, events.put_nowait)
+        async with background(run.to_end()) as task:
             task.add_done_callback(lambda _: events.put_nowait(None))
             while (event := await events.get()) is not None:
                 yield event
@@ -89,82 +86,58 @@ class _Run:
         ports: TurnPorts,
         limits: TurnLimits,
         turn: CustomerTurn,
-        budget: Budget,
+        stages: Stages,
         send: Callable[[TimedEvent], None],
     ) -> None:
         self._ports = ports
         self._limits = limits
         self._turn = turn
-        self._budget = budget
+        self._stages = stages
         self._send = send
-        self._start = ports.clock.monotonic()
         self._events: list[TimedEvent] = []
-        self._timings: list[StageTiming] = []
+        self._started = False
+        self._early: list[TurnEvent] = []
+        """What was perceived before the turn was accepted."""
 
     async def to_end(self) -> None:
         """Take the turn, or replay it where it was completed before.
 
-        Hearing begins while the turn is being stored: the customer waits for the longer one only.
+        Perception begins while the turn is being stored: the customer waits for the longer one only.
         """
-        async with _background(self._hear()) as hearing, AsyncExitStack() as until_end:
-            with self._timed(Stage.STORE):
+        perceive = self._ports.perception.perceive(self._turn, self._stages, self._tell)
+        async with background(perceive) as perceiving, AsyncExitStack() as until_end:
+            with self._stages.timed(Stage.STORE):
                 opened = await until_end.enter_async_context(self._ports.store.open(self._turn))
             if opened.replay:
                 self._replay(opened)
             else:
-                await self._take(opened, hearing)
+                await self._take(opened, perceiving)
 
     def _replay(self, opened: OpenTurn) -> None:
         for stored in opened.replay:
             event = stored.event
             self._emit(replace(event, replayed=True) if isinstance(event, TurnCompleted) else event)
 
-    async def _take(self, opened: OpenTurn, hearing: Awaitable[Transcript | None]) -> None:
+    async def _take(self, opened: OpenTurn, perceiving: Awaitable[Perceived]) -> None:
         self._emit(TurnStarted())
-        if self._turn.images:
-            message = "pictures are stored with the turn and not looked at in this release"
-            self._emit(Notice(Stage.VISION, "PICTURES_NOT_SUPPORTED", message))
-        transcript = await hearing
-        if transcript:
-            self._emit(transcript)
-        said = transcript.text if transcript else ""
-        text = "\n".join(part for part in (said, self._turn.text) if part.strip())
-        language = self._turn.language_code or (transcript.language_code if transcript and said else "")
-        answer = await self._answer(opened, text, language)
-        completed = TurnCompleted(answer.decision, answer.answer, self._timings_by_start())
-        with self._timed(Stage.STORE):
+        self._started = True
+        for event in self._early:
+            self._emit(event)
+        customer = await self._ports.perception.embed(await perceiving, self._stages)
+        answer = await self._answer(opened, customer)
+        completed = TurnCompleted(answer.decision, answer.answer, self._stages.timings())
+        with self._stages.timed(Stage.STORE):
             await opened.complete((*self._events, self._now(completed)), answer.state)
-        self._emit(replace(completed, timings=self._timings_by_start()))
+        self._emit(replace(completed, timings=self._stages.timings()))
 
-    async def _hear(self) -> Transcript | None:
-        audio = self._turn.audio
-        if audio is None:
-            return None
-        if not audio.language_code:
-            audio = replace(audio, language_code=self._turn.language_code)
-        seconds = self._budget.seconds_for(Stage.ASR)
-        call = self._ports.recognizer.recognize(audio, timeout_seconds=seconds)
-        return await self._stage(Stage.ASR, seconds, call)
-
-    async def _answer(self, opened: OpenTurn, text: str, language: str) -> DialogueCompleted:
-        embedding = None
-        if text:
-            seconds = self._budget.seconds_for(Stage.TEXT)
-            call = self._ports.embedder.embed_query(text, timeout_seconds=seconds)
-            embedding = await self._stage(Stage.TEXT, seconds, call)
-        seconds = self._budget.seconds_for(Stage.DIALOGUE)
+    async def _answer(self, opened: OpenTurn, customer: CustomerInput) -> DialogueCompleted:
+        seconds = self._stages.seconds_for(Stage.DIALOGUE)
         stream = self._ports.dialogue.respond(
-            text,
-            embedding,
-            language,
-            len(self._turn.images),
-            opened.state,
-            self._turn.domain,
-            timeout_seconds=seconds,
+            customer, opened.state, self._turn.domain, timeout_seconds=seconds
         )
         answer = _WrittenAnswer()
-        async with _background(self._speak(answer)) as speaking:
-            completed = await self._stage(Stage.DIALOGUE, seconds, self._write(stream, answer))
+        async with background(self._speak(answer)) as speaking:
+            completed = await self._stages.needed(Stage.DIALOGUE, seconds, self._write(stream, answer))
             await speaking
         return completed
 
@@ -197,7 +170,7 @@ class _Run:
         if not speech.language_code and not speech.voice:
             speech = replace(speech, language_code=answer.language_code)
         try:
-            with self._timed(Stage.TTS):
+            with self._stages.timed(Stage.TTS):
                 await self._synthesize(answer, speech)
         except (FrontdeskError, TimeoutError) as error:
             cause = str(error) or "no audio came in time"
@@ -205,7 +178,7 @@ class _Run:
             self._emit(Notice(Stage.TTS, "SPEECH_UNAVAILABLE", message))
 
     async def _synthesize(self, answer: "_WrittenAnswer", speech: SpeechRequest) -> None:
-        seconds = self._budget.seconds_for(Stage.TTS)
+        seconds = self._stages.seconds_for(Stage.TTS)
         audio = self._ports.synthesizer.speak(answer.texts(), speech, timeout_seconds=seconds)
         async with asyncio.timeout(seconds), aclosing(audio):
             while True:
@@ -215,31 +188,14 @@ class _Run:
                     return
                 self._emit(piece)
 
-    async def _stage(self, stage: Stage, seconds: float, call: Awaitable[T]) -> T:
-        """Run a stage that the turn cannot do without."""
-        try:
-            with self._timed(stage):
-                async with asyncio.timeout(seconds):
-                    return await call
-        except (TimeoutError, DeadlineExceeded) as error:
-            raise self._budget.exceeded(stage) from error
-
-    @contextmanager
-    def _timed(self, stage: Stage) -> Iterator[None]:
-        start = self._offset()
-        try:
-            yield
-        finally:
-            self._timings.append(StageTiming(stage, start, self._offset() - start))
-
-    def _timings_by_start(self) -> tuple[StageTiming, ...]:
-        return tuple(sorted(self._timings, key=lambda timing: timing.start))
-
-    def _offset(self) -> timedelta:
-        return timedelta(seconds=self._ports.clock.monotonic() - self._start)
+    def _tell(self, event: TurnEvent) -> None:
+        if self._started:
+            self._emit(event)
+        else:
+            self._early.append(event)
 
     def _now(self, event: TurnEvent) -> TimedEvent:
-        return TimedEvent(self._offset(), event)
+        return TimedEvent(self._stages.offset(), event)
 
     def _emit(self, event: TurnEvent) -> None:
         timed = self._now(event)
@@ -274,16 +230,3 @@ class _WrittenAnswer:
         while piece is not None:
             yield piece
             piece = await self._pieces.get()
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[None, None, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Run ``work`` beside the block; whatever ends the block ends the work before it is left."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen: asyncio need not complain of it

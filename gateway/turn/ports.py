@@ -10,16 +10,16 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from gateway.turn.features import CustomerInput, Embedding, Heard, ImageFeatures
 from gateway.turn.types import (
     AnswerAudio,
     AudioInput,
     CustomerTurn,
     DialogueEvent,
     DialogueState,
-    Embedding,
+    ImageInput,
     SpeechRequest,
     TimedEvent,
-    Transcript,
 )
 
 
@@ -38,16 +38,32 @@ class Clock(Protocol):
 class Recognizer(Protocol):
     """Speech to text."""
 
-    async def recognize(self, audio: AudioInput, *, timeout_seconds: float) -> Transcript:
+    async def recognize(
+        self, audio: AudioInput, *, include_acoustic_features: bool, timeout_seconds: float
+    ) -> Heard:
         """Hear one utterance. InvalidArgument or ResourceExhausted for audio that cannot be used."""
+        ...
+
+
+class ImageReader(Protocol):
+    """Pictures to features."""
+
+    async def annotate(self, image: ImageInput, domain: str, *, timeout_seconds: float) -> ImageFeatures:
+        """Look at one picture: vectors, words, and labels of the domain.
+
+        InvalidArgument or ResourceExhausted for a picture that cannot be used;
+        ResourceExhausted with a time to retry after when there is too much to do.
+        """
         ...
 
 
 class TextEmbedder(Protocol):
     """Text to vectors."""
 
-    async def embed_query(self, text: str, *, timeout_seconds: float) -> Embedding:
-        """Embed what a customer said, 1 to 10,000 characters."""
+    async def embed_queries(
+        self, texts: Sequence[str], *, include_tokens: bool, timeout_seconds: float
+    ) -> tuple[Embedding, ...]:
+        """Embed what a customer said or showed: as many as texts, each 1 to 10,000 characters."""
         ...
 
 
@@ -55,19 +71,12 @@ class Dialogue(Protocol):
     """Understanding and answering."""
 
     def respond(
-        self,
-        text: str,
-        embedding: Embedding | None,
-        language_code: str,
-        picture_count: int,
-        state: DialogueState | None,
-        domain: str,
-        *,
-        timeout_seconds: float,
+        self, customer: CustomerInput, state: DialogueState | None, domain: str, *, timeout_seconds: float
     ) -> AsyncGenerator[DialogueEvent]:
         """Answer one turn: Understood first, DialogueCompleted last.
 
-        No text asks the customer for a question. No ``state`` begins a session.
+        Without text, and without a picture that was seen, the customer is asked
+        for a question. No ``state`` begins a session.
         """
         ...
 

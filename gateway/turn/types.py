@@ -110,16 +110,6 @@ class CustomerTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """A text's vector and the identity of its space."""
-
-    sentence: tuple[float, ...]
-    model: str
-    token_count: int = 0
-    truncated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class DialogueState:
     """What dialogue needs to remember; ``encoded`` is stored and handed back as it is."""
 
@@ -153,6 +143,48 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """A box in an upright picture, in fractions of its width and height, 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of words in a picture, with the probability of the reading."""
+
+    text: str
+    box: BoundingBox
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLabel:
+    """A label of a picture with its probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeen:
+    """What was seen in one picture; ``image_index`` counts the turn's pictures from 0.
+
+    Lines in reading order; products and kinds are the domain's, labels ImageNet's,
+    each most likely first.
+    """
+
+    image_index: int
+    lines: tuple[TextLine, ...] = ()
+    products: tuple[ImageLabel, ...] = ()
+    kinds: tuple[ImageLabel, ...] = ()
+    labels: tuple[ImageLabel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IntentScore:
     """An intent with its probability."""
 
@@ -161,13 +193,42 @@ class IntentScore:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A product or a picture kind of the domain with its probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeenImage:
+    """The domain's picture that a picture of the turn shows ("": none), with its probability."""
+
+    image_index: int
+    picture_id: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassageScore:
+    """A passage with the probability that it answers the turn."""
+
+    passage_id: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
-    """What the turn means."""
+    """What the turn means. What follows ``model`` is known of turns with pictures."""
 
     intents: tuple[IntentScore, ...]
     language_code: str
     confidence: float
     model: str
+    products: tuple[LabelScore, ...] = ()
+    kinds: tuple[LabelScore, ...] = ()
+    seen: tuple[SeenImage, ...] = ()
+    passages: tuple[PassageScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +249,17 @@ class Citation:
     language_code: str
     source_version: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPicture:
+    """A picture of the knowledge base that goes with the answer's passage."""
+
+    picture_id: str
+    passage_id: str
+    media_type: str
+    content: bytes
+    caption: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,15 +318,17 @@ class DialogueCompleted:
 TurnEvent = (
     TurnStarted
     | Transcript
+    | ImageSeen
     | Understood
     | AnswerText
     | Citation
+    | AnswerPicture
     | AnswerAudio
     | Handoff
     | Notice
     | TurnCompleted
 )
-DialogueEvent = Understood | AnswerText | Citation | Handoff | DialogueCompleted
+DialogueEvent = Understood | AnswerText | Citation | AnswerPicture | Handoff | DialogueCompleted
 
 
 @dataclass(frozen=True, slots=True)
