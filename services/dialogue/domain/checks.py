@@ -29,7 +29,16 @@ TEMPLATES: Mapping[str, frozenset[str]] = {
 }
 """Templates that dialogue needs, with the placeholders that each may use besides ``{company}``."""
 
-REQUIRED_PLACEHOLDERS: Mapping[str, frozenset[str]] = {"ask_back": frozenset({"options"})}
+PICTURE_TEMPLATES: Mapping[str, frozenset[str]] = {
+    "seen_product": frozenset({"product"}),
+    "picture_unclear": frozenset(),
+}
+"""Templates for turns with pictures, which a domain may leave out; dialogue then says nothing there."""
+
+REQUIRED_PLACEHOLDERS: Mapping[str, frozenset[str]] = {
+    "ask_back": frozenset({"options"}),
+    "seen_product": frozenset({"product"}),
+}
 
 
 def passages(placed: Sequence[PlacedPassage], languages: Collection[str], problems: list[Problem]) -> None:
@@ -55,7 +64,7 @@ def templates(found: Mapping[str, Mapping[str, Sequence[Value]]], problems: list
         if name not in found:
             problems.append(Problem("templates.yaml", 1, f"template {name!r} is missing"))
     for name, by_language in found.items():
-        known = {"company"} | TEMPLATES.get(name, frozenset())
+        known = {"company"} | TEMPLATES.get(name, PICTURE_TEMPLATES.get(name, frozenset()))
         for language, variants in by_language.items():
             if not variants:
                 problems.append(
