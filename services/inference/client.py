@@ -21,6 +21,7 @@ from services.serving.errors import DeadlineExceeded, FrontdeskError, InvalidArg
 
 _NUMPY_TYPES: Final[Mapping[str, np.dtype[Any]]] = {
     DataType.BOOL: np.dtype(np.bool_),
+    DataType.UINT8: np.dtype(np.uint8),
     DataType.INT32: np.dtype("<i4"),
     DataType.INT64: np.dtype("<i8"),
     DataType.FP16: np.dtype("<f2"),

@@ -12,6 +12,7 @@ class DataType(StrEnum):
     """Element types, by Triton's names."""
 
     BOOL = "BOOL"
+    UINT8 = "UINT8"
     INT32 = "INT32"
     INT64 = "INT64"
     FP16 = "FP16"

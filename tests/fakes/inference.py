@@ -13,6 +13,7 @@ from services.serving.errors import DeadlineExceeded, FrontdeskError, Unavailabl
 
 _NUMPY_TYPES: dict[DataType, np.dtype[Any]] = {
     DataType.BOOL: np.dtype(np.bool_),
+    DataType.UINT8: np.dtype(np.uint8),
     DataType.INT32: np.dtype(np.int32),
     DataType.INT64: np.dtype(np.int64),
     DataType.FP16: np.dtype(np.float16),

@@ -10,6 +10,7 @@ from services.inference.spec import VARIABLE, DataType, ModelSpec
 
 _TRITON_TYPES = {
     DataType.BOOL: model_config_pb2.TYPE_BOOL,
+    DataType.UINT8: model_config_pb2.TYPE_UINT8,
     DataType.INT32: model_config_pb2.TYPE_INT32,
     DataType.INT64: model_config_pb2.TYPE_INT64,
     DataType.FP16: model_config_pb2.TYPE_FP16,

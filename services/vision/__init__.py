@@ -1,0 +1,1 @@
+"""Sees pictures: embeds, reads and classifies them."""
