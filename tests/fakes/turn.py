@@ -3,23 +3,35 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+from gateway.turn.features import (
+    AcousticFeatures,
+    CustomerInput,
+    Embedding,
+    Heard,
+    ImageFeatures,
+    TokenEmbedding,
+)
 from gateway.turn.types import (
     AnswerAudio,
     AnswerText,
     AudioInput,
+    BoundingBox,
     Citation,
     CustomerTurn,
     Decision,
     DialogueCompleted,
     DialogueEvent,
     DialogueState,
-    Embedding,
+    ImageInput,
+    ImageLabel,
     IntentScore,
     SpeechFormat,
     SpeechRequest,
+    TextLine,
     TimedEvent,
     Transcript,
     Understood,
@@ -56,27 +68,74 @@ class Work:
 
 
 class FakeRecognizer:
-    """Hears ``transcript``."""
+    """Hears ``transcript``, and ``acoustic`` where it was asked for."""
 
     def __init__(self, transcript: Transcript | None = None) -> None:
         self.transcript = transcript or Transcript("where is my order", "en", 0.9)
+        self.acoustic = AcousticFeatures((0.5, 0.25), 2, timedelta(seconds=0.1), "acoustic@1")
         self.work = Work()
 
-    async def recognize(self, audio: AudioInput, *, timeout_seconds: float) -> Transcript:
+    async def recognize(
+        self, audio: AudioInput, *, include_acoustic_features: bool, timeout_seconds: float
+    ) -> Heard:
         await self.work.run(audio, timeout_seconds)
-        return self.transcript
+        return Heard(self.transcript, self.acoustic if include_acoustic_features else None)
+
+
+class FakeImageReader:
+    """Sees in every picture its own bytes as words; ``works`` says how it goes for some."""
+
+    def __init__(self) -> None:
+        self.work = Work()
+        self.works: dict[bytes, Work] = {}
+        self.looking = 0
+        self.most_at_once = 0
+
+    async def annotate(self, image: ImageInput, domain: str, *, timeout_seconds: float) -> ImageFeatures:
+        self.looking += 1
+        self.most_at_once = max(self.most_at_once, self.looking)
+        try:
+            await self.works.get(image.content, self.work).run(image, domain, timeout_seconds)
+        finally:
+            self.looking -= 1
+        return features_of(image)
+
+
+def features_of(image: ImageInput) -> ImageFeatures:
+    """What the fake sees in a picture."""
+    text = image.content.decode()
+    line = TextLine(text, BoundingBox(0.25, 0.25, 0.5, 0.125), 0.75)
+    return ImageFeatures(
+        pooled=(1.0, 2.0),
+        regions=(1.0, 2.0),
+        region_rows=1,
+        region_columns=1,
+        lines=(line,) if text else (),
+        labels=(ImageLabel("modem", 0.5),),
+        products=(ImageLabel("brook-r2", 0.75),),
+        kinds=(ImageLabel("device_panel", 0.75),),
+        embedding_model="encoder@1",
+    )
 
 
 class FakeEmbedder:
-    """Embeds everything as the same vector."""
+    """Embeds everything as the same vector, but for the tokens: the text's words."""
 
     def __init__(self) -> None:
         self.embedding = Embedding((1.0, 0.0), "encoder@1")
         self.work = Work()
 
-    async def embed_query(self, text: str, *, timeout_seconds: float) -> Embedding:
-        await self.work.run(text, timeout_seconds)
-        return self.embedding
+    async def embed_queries(
+        self, texts: Sequence[str], *, include_tokens: bool, timeout_seconds: float
+    ) -> tuple[Embedding, ...]:
+        await self.work.run(tuple(texts), include_tokens)
+        return tuple(self.of(text) if include_tokens else self.embedding for text in texts)
+
+    def of(self, text: str) -> Embedding:
+        """What a text is embedded as with its tokens."""
+        return replace(
+            self.embedding, tokens=tuple(TokenEmbedding(word, (0.5, 0.5)) for word in text.split())
+        )
 
 
 class FakeDialogue:
@@ -94,17 +153,9 @@ class FakeDialogue:
         self.work = Work()
 
     async def respond(
-        self,
-        text: str,
-        embedding: Embedding | None,
-        language_code: str,
-        picture_count: int,
-        state: DialogueState | None,
-        domain: str,
-        *,
-        timeout_seconds: float,
+        self, customer: CustomerInput, state: DialogueState | None, domain: str, *, timeout_seconds: float
     ) -> AsyncGenerator[DialogueEvent]:
-        await self.work.run(text, embedding, language_code, picture_count, state, domain)
+        await self.work.run(customer, state, domain)
         for event in self.events:
             await self.work.wait(self.seconds_between)
             if isinstance(event, Exception):

@@ -25,6 +25,17 @@ def test_a_budget_leaves_time_for_what_follows() -> None:
     run_virtually(spend())
 
 
+def test_a_stage_that_the_turn_can_do_without_has_a_limit_of_its_own() -> None:
+    async def spend() -> None:
+        plan = BudgetPlan(shares={Stage.VISION: 0.5}, most_seconds={Stage.VISION: 2.0}, reserve_seconds=0.0)
+        budget = Budget(VirtualClock(), 10.0, plan)
+        assert budget.seconds_for(Stage.VISION) == pytest.approx(2.0)
+        await asyncio.sleep(8.0)
+        assert budget.seconds_for(Stage.VISION) == pytest.approx(1.0)
+
+    run_virtually(spend())
+
+
 def test_a_share_is_a_share() -> None:
     with pytest.raises(ValueError, match="share"):
         BudgetPlan(shares={Stage.ASR: 1.5})

@@ -1,103 +1,39 @@
 """The orchestration of a turn, in virtual time."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
-from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
+from gateway.turn.features import CustomerInput
 from gateway.turn.types import (
     AnswerAudio,
     AnswerText,
-    AudioInput,
     Citation,
-    CustomerTurn,
     Decision,
     DialogueState,
-    ImageInput,
     Notice,
     SpeechFormat,
     SpeechRequest,
     Stage,
-    TimedEvent,
     Transcript,
     TurnCompleted,
     TurnStarted,
     Understood,
 )
-from services.serving.errors import DeadlineExceeded, FrontdeskError, InvalidArgument, NotFound, Unavailable
+from services.serving.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from tests.fakes.turn import (
     ANSWER,
     CITATION,
     COMPLETED,
     STATE,
     UNDERSTOOD,
-    FakeDialogue,
-    FakeEmbedder,
-    FakeRecognizer,
-    FakeSynthesizer,
-    FakeTurnStore,
-    Work,
 )
-from tests.harness.virtual_time import VirtualClock, run_virtually
+from tests.harness.turn import EVERYTHING, SPOKEN, TYPED, Desk, bare, of
+from tests.harness.virtual_time import run_virtually
 
-TYPED = CustomerTurn("demo", "shop", "s1", "t1", text="Where is it?", language_code="en")
-SPOKEN = CustomerTurn("demo", "shop", "s1", "t1", audio=AudioInput(b"wav"), speech=SpeechRequest())
-SHOWN = CustomerTurn("demo", "shop", "s1", "t1", images=(ImageInput(b"png", "image/png"),))
-EVERYTHING = replace(SPOKEN, text="Order 17", images=SHOWN.images)
 DOWN = Unavailable("PEER_UNAVAILABLE", "it cannot be reached")
-
-
-class Desk:
-    """A handler on fakes."""
-
-    def __init__(self) -> None:
-        self.recognizer = FakeRecognizer()
-        self.embedder = FakeEmbedder()
-        self.dialogue = FakeDialogue()
-        self.synthesizer = FakeSynthesizer()
-        self.store = FakeTurnStore()
-
-    def handler(self) -> TurnHandler:
-        ports = TurnPorts(
-            self.recognizer, self.embedder, self.dialogue, self.synthesizer, self.store, VirtualClock()
-        )
-        return TurnHandler(ports, TurnLimits(speech_stall_seconds=5.0))
-
-    def work(self, stage: Stage) -> Work:
-        return {
-            Stage.ASR: self.recognizer.work,
-            Stage.TEXT: self.embedder.work,
-            Stage.DIALOGUE: self.dialogue.work,
-            Stage.TTS: self.synthesizer.work,
-            Stage.STORE: self.store.accepting,
-        }[stage]
-
-    def take(
-        self, turn: CustomerTurn, budget: float = 20.0
-    ) -> tuple[list[TimedEvent], FrontdeskError | None, float]:
-        """Take a turn to its end: its events, its error, and the seconds that passed."""
-
-        async def run() -> tuple[list[TimedEvent], FrontdeskError | None, float]:
-            events: list[TimedEvent] = []
-            try:
-                async for event in self.handler().handle(turn, budget_seconds=budget):
-                    events.append(event)
-            except FrontdeskError as error:
-                return events, error, VirtualClock().monotonic()
-            return events, None, VirtualClock().monotonic()
-
-        return run_virtually(run())
-
-
-def bare(events: Sequence[TimedEvent]) -> list[object]:
-    return [timed.event for timed in events]
-
-
-def of(kind: type, events: Sequence[TimedEvent]) -> list[object]:
-    return [timed.event for timed in events if isinstance(timed.event, kind)]
 
 
 def test_a_typed_turn_is_answered_without_asr_and_speech() -> None:
@@ -126,7 +62,8 @@ def test_a_typed_turn_is_answered_without_asr_and_speech() -> None:
     ]
     assert not desk.recognizer.work.calls
     assert not desk.synthesizer.work.calls
-    assert desk.dialogue.work.calls == [("Where is it?", desk.embedder.embedding, "en", 0, None, "shop")]
+    customer = CustomerInput("Where is it?", "en", desk.embedder.embedding)
+    assert desk.dialogue.work.calls == [(customer, None, "shop")]
 
 
 def test_what_was_said_and_typed_is_joined_and_the_sessions_state_goes_along() -> None:
@@ -135,11 +72,12 @@ def test_what_was_said_and_typed_is_joined_and_the_sessions_state_goes_along() -
     events, error, _ = desk.take(replace(SPOKEN, text="Order 17"))
     assert error is None
     assert of(Transcript, events) == [desk.recognizer.transcript]
-    [(text, _, language, _, state, _)] = desk.dialogue.work.calls
-    assert text == "where is my order\nOrder 17"
-    assert language == "en"  # as it was heard
+    [(customer, state, _)] = desk.dialogue.work.calls
+    assert customer.text == "where is my order\nOrder 17"
+    assert customer.language_code == "en"  # as it was heard
+    assert customer.acoustic is None  # only turns with pictures are fused
     assert state == desk.store.state
-    assert desk.embedder.work.calls[0][0] == text
+    assert desk.embedder.work.calls == [((customer.text,), False)]
 
 
 def test_the_language_of_the_turn_is_the_language_to_hear() -> None:
@@ -198,25 +136,13 @@ def test_speech_takes_the_answers_language_unless_one_was_asked_for() -> None:
     assert desk.synthesizer.work.calls[0][0] == chosen
 
 
-def test_pictures_alone_are_stored_noticed_and_asked_about() -> None:
-    desk = Desk()
-    events, error, _ = desk.take(SHOWN)
-    assert error is None
-    [notice] = of(Notice, events)
-    assert isinstance(notice, Notice)
-    assert (notice.stage, notice.reason) == (Stage.VISION, "PICTURES_NOT_SUPPORTED")
-    assert desk.dialogue.work.calls == [("", None, "", 1, None, "shop")]
-    assert not desk.embedder.work.calls
-    assert desk.store.accepting.calls == [(SHOWN,)]
-
-
 def test_when_nobody_spoke_dialogue_asks_back() -> None:
     desk = Desk()
     desk.recognizer.transcript = Transcript("", "", 0.0)
     events, error, _ = desk.take(SPOKEN)
     assert error is None
     assert of(Transcript, events) == [Transcript("", "", 0.0)]
-    assert desk.dialogue.work.calls == [("", None, "", 0, None, "shop")]
+    assert desk.dialogue.work.calls == [(CustomerInput(""), None, "shop")]
 
 
 @pytest.mark.parametrize("stage", [Stage.ASR, Stage.TEXT, Stage.DIALOGUE, Stage.STORE])
@@ -328,7 +254,9 @@ def test_no_time_at_all_is_told_before_any_call() -> None:
     assert not desk.recognizer.work.calls
 
 
-@pytest.mark.parametrize("stage", [Stage.STORE, Stage.ASR, Stage.TEXT, Stage.DIALOGUE, Stage.TTS])
+@pytest.mark.parametrize(
+    "stage", [Stage.STORE, Stage.ASR, Stage.VISION, Stage.TEXT, Stage.DIALOGUE, Stage.TTS]
+)
 def test_a_customer_who_leaves_cancels_what_is_under_way(stage: Stage) -> None:
     desk = Desk()
     desk.work(stage).seconds = 4.0
@@ -367,7 +295,7 @@ def test_a_customer_who_stops_listening_between_events_cancels_too() -> None:
 def test_a_completed_turn_is_replayed_without_being_answered_again() -> None:
     desk = Desk()
     first, _, _ = desk.take(EVERYTHING)
-    desk.recognizer.work.seconds = 1.0
+    desk.recognizer.work.seconds, desk.store.accepting.seconds = 1.0, 0.1
     second, error, _ = desk.take(EVERYTHING)
     assert error is None
     assert bare(second)[:-1] == bare(first)[:-1]
