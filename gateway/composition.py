@@ -15,6 +15,7 @@ from gateway import servicer
 from gateway.clients import asr, dialogue, text, tts, vision
 from gateway.clock import SystemClock
 from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
+from gateway.explanation.explainer import Explainer, ExplanationLimits
 from gateway.health import PeerHealthInterceptor
 from gateway.proxy import ServiceProxy
 from gateway.sessions.database import open_database
@@ -74,25 +75,23 @@ def compose(settings: GatewaySettings) -> Gateway:
         "dialogue": open_peer(settings.dialogue_target, retried=repeatable),
         "tts": open_peer(settings.tts_target, retried=[tts.SERVICE]),
     }
+    perception = Perception(
+        asr.AsrClient(channels["asr"]),
+        vision.VisionClient(channels["vision"]),
+        text.TextClient(channels["text"]),
+    )
+    answering = dialogue.DialogueClient(channels["dialogue"])
+    plan = BudgetPlan(most_seconds={Stage.VISION: settings.vision_limit_seconds})
     ports = TurnPorts(
-        perception=Perception(
-            asr.AsrClient(channels["asr"]),
-            vision.VisionClient(channels["vision"]),
-            text.TextClient(channels["text"]),
-        ),
-        dialogue=dialogue.DialogueClient(channels["dialogue"]),
+        perception=perception,
+        dialogue=answering,
         synthesizer=tts.TtsClient(channels["tts"]),
         store=store,
         clock=clock,
     )
     conversations = servicer.ConversationServicer(
-        TurnHandler(
-            ports,
-            TurnLimits(
-                BudgetPlan(most_seconds={Stage.VISION: settings.vision_limit_seconds}),
-                speech_stall_seconds=settings.speech_stall_seconds,
-            ),
-        ),
+        TurnHandler(ports, TurnLimits(plan, speech_stall_seconds=settings.speech_stall_seconds)),
+        Explainer(store, perception, answering, clock, ExplanationLimits(plan=plan)),
         store,
         credentials,
         InputLimits(

@@ -11,6 +11,8 @@ import structlog
 from frontdesk.gateway.v1 import conversation_pb2, conversation_pb2_grpc
 
 from gateway.credentials import Credentials
+from gateway.explanation.explainer import Explainer
+from gateway.explanation.types import Explanation
 from gateway.sessions.records import MediaReference, StoredTurn
 from gateway.sessions.store import SqlTurnStore
 from gateway.turn.handler import TurnHandler
@@ -44,12 +46,14 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
     def __init__(
         self,
         handler: TurnHandler,
+        explainer: Explainer,
         store: SqlTurnStore,
         credentials: Credentials,
         limits: InputLimits,
         turn_limit_seconds: float,
     ) -> None:
         self._handler = handler
+        self._explainer = explainer
         self._store = store
         self._credentials = credentials
         self._limits = limits
@@ -62,7 +66,7 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         tenant = current_caller().tenant
         turn = customer_turn(request, tenant, self._credentials.domain(tenant), self._limits)
         set_caller(self._credentials.caller(tenant, turn.session_id))
-        budget = min(remaining_seconds(context) - _ANSWERING_SECONDS, self._turn_limit_seconds)
+        budget = self._budget_seconds(context)
         async with aclosing(self._handler.handle(turn, budget_seconds=budget)) as events:
             async for timed in events:
                 if isinstance(timed.event, Notice):
@@ -72,6 +76,23 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
                 response.turn_id = turn.turn_id
                 response.event_offset.FromTimedelta(timed.offset)
                 yield response
+
+    async def ExplainTurn(  # noqa: N802
+        self, request: conversation_pb2.ExplainTurnRequest, context: "Context"
+    ) -> conversation_pb2.ExplainTurnResponse:
+        """Say how much each modality of a stored turn moved its decision."""
+        session_id = valid_id(request.session_id, "session_id")
+        turn_id = valid_id(request.turn_id, "turn_id")
+        tenant = current_caller().tenant
+        set_caller(self._credentials.caller(tenant, session_id))
+        explanation = await self._explainer.explain(
+            tenant,
+            session_id,
+            turn_id,
+            include_regions=request.include_regions,
+            budget_seconds=self._budget_seconds(context),
+        )
+        return _explanation_to_wire(explanation)
 
     async def GetConversation(  # noqa: N802
         self, request: conversation_pb2.GetConversationRequest, context: "Context"
@@ -96,6 +117,36 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         )
         response.create_time.FromDatetime(conversation.created_at)
         return response
+
+    def _budget_seconds(self, context: "Context") -> float:
+        return min(remaining_seconds(context) - _ANSWERING_SECONDS, self._turn_limit_seconds)
+
+
+def _explanation_to_wire(explanation: Explanation) -> conversation_pb2.ExplainTurnResponse:
+    return conversation_pb2.ExplainTurnResponse(
+        passage_id=explanation.passage_id,
+        intent=explanation.intent,
+        probability=explanation.probability,
+        contributions=[
+            conversation_pb2.ModalityContribution(
+                modality=conversation_pb2.Modality.Value(f"MODALITY_{one.part.modality}"),
+                image_index=one.part.image_index,
+                probability_without=one.probability_without,
+                contribution=one.contribution,
+                passage_id_without=one.passage_id_without,
+            )
+            for one in explanation.contributions
+        ],
+        regions=[
+            conversation_pb2.RegionContributions(
+                image_index=one.image_index,
+                rows=one.rows,
+                columns=one.columns,
+                contributions=one.contributions,
+            )
+            for one in explanation.regions
+        ],
+    )
 
 
 def _turn_to_wire(stored: StoredTurn) -> conversation_pb2.Turn:
