@@ -1,5 +1,7 @@
 """The speech models on Triton, as the service calls them and the exporter makes them."""
 
+from typing import Final
+
 from services.inference.spec import VARIABLE, DataType, ModelSpec, TensorSpec
 
 VERSION = 1
@@ -37,4 +39,19 @@ ASR_MULTILINGUAL = _whisper(
     beam_size="1",
     beam_size_zh="5",  # 13.8 % of characters wrong instead of 17.1 %, in the same time
     prompt_zh="以下是普通话的句子。",  # makes Whisper write simplified characters
+)
+
+SAMPLE_RATE: Final = 16_000
+ACOUSTIC_WIDTH: Final = 64
+FRAME_SAMPLES: Final = 1_600
+"""Samples that one acoustic frame stands for: 0.1 s."""
+LONGEST_SAMPLES: Final = 30 * SAMPLE_RATE
+"""Of a recording, as much gets acoustic features: the first 30 s."""
+
+ACOUSTIC: Final = ModelSpec(
+    name="acoustic",
+    backend="onnx",
+    inputs=(TensorSpec("samples", DataType.FP32, (VARIABLE,)),),  # mono, 16 kHz, -1 to 1
+    outputs=(TensorSpec("frames", DataType.FP32, (VARIABLE, ACOUSTIC_WIDTH)),),
+    cpu_threads=1,
 )

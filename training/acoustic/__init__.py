@@ -1,0 +1,1 @@
+"""The acoustic encoder: trained here without labels, on what speech sounds like."""

@@ -1,0 +1,30 @@
+"""The exported acoustic encoder, without torch."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+PRETRAINED: Final = Path(__file__).parent / "pretrained"
+"""Folder of the encoder that is part of the project."""
+
+
+class AcousticEncoder:
+    """Gives a recording's acoustic frames. Stateless between calls."""
+
+    def __init__(self, folder: Path = PRETRAINED) -> None:
+        """Load ``model.onnx`` of ``folder``."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        path = str(folder / "model.onnx")
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def frames(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give ``[n, 64]``, one frame each 0.1 s begun, of mono 16 kHz samples (-1 to 1; at least one)."""
+        frames: NDArray[np.float32]
+        (frames,) = self._session.run(["frames"], {"samples": np.ascontiguousarray(samples, np.float32)})
+        return frames
