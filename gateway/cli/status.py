@@ -9,6 +9,7 @@ from gateway.client import FrontdeskApiError
 SERVICES = (
     "frontdesk.gateway.v1.ConversationService",
     "frontdesk.asr.v1.AsrService",
+    "frontdesk.vision.v1.VisionService",
     "frontdesk.text.v1.TextService",
     "frontdesk.dialogue.v1.DialogueService",
     "frontdesk.dialogue.v1.KnowledgeService",

@@ -49,7 +49,7 @@ async def serving_gateway(
     authenticate = by_internal_token(TokenVerifier(public_key))
     async with AsyncExitStack() as stack:
         peer = await stack.enter_async_context(serving(peers, authenticate=authenticate))
-        chosen = {f"{name}_target": peer.target for name in ("asr", "text", "dialogue", "tts")}
+        chosen = {f"{name}_target": peer.target for name in ("asr", "vision", "text", "dialogue", "tts")}
         chosen |= {f"{name}_target": target for name, target in (targets or {}).items()}
         gateway = compose(
             GatewaySettings(

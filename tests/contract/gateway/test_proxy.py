@@ -167,6 +167,7 @@ async def test_reflection_lists_the_proxied_services(gateway: ServedGateway) -> 
     assert names >= {
         "frontdesk.gateway.v1.ConversationService",
         "frontdesk.asr.v1.AsrService",
+        "frontdesk.vision.v1.VisionService",
         "frontdesk.text.v1.TextService",
         "frontdesk.tts.v1.TtsService",
         "frontdesk.dialogue.v1.DialogueService",
