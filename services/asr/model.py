@@ -43,9 +43,9 @@ ASR_MULTILINGUAL = _whisper(
 
 SAMPLE_RATE: Final = 16_000
 ACOUSTIC_WIDTH: Final = 64
-FRAME_SAMPLES: Final = 1_600
+ACOUSTIC_FRAME_SAMPLES: Final = 1_600
 """Samples that one acoustic frame stands for: 0.1 s."""
-LONGEST_SAMPLES: Final = 30 * SAMPLE_RATE
+ACOUSTIC_MOST_SAMPLES: Final = 30 * SAMPLE_RATE
 """Of a recording, as much gets acoustic features: the first 30 s."""
 
 ACOUSTIC: Final = ModelSpec(

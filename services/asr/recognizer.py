@@ -5,17 +5,22 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
-from services.asr.model import ASR_EN, ASR_MULTILINGUAL, VERSION
+from services.asr.acoustic import AcousticFeatures, acoustic_features
+from services.asr.model import ASR_EN, ASR_MULTILINGUAL, SAMPLE_RATE, VERSION
 from services.asr.speech import Span, SpeechRules, around, find_speech, pieces
 from services.inference.port import InferenceClient, Tensors
-from services.serving.errors import DeadlineExceeded
+from services.serving.errors import DeadlineExceeded, FrontdeskError
 
-SAMPLE_RATE = 16_000
+FEATURES_GRACE_SECONDS: Final = 0.5
+"""How long words that are there wait for acoustic features, which take a tenth of their time."""
+
+_log = structlog.stdlib.get_logger("frontdesk.asr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +35,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """``language`` is "en", "zh", or "" when nobody speaks and none was named; ``model`` as "asr_en@1"."""
+    """``language`` is "en", "zh", or "" when nobody speaks and none was named; ``model`` as "asr_en@1".
+
+    ``features`` are None unless asked for, when nobody speaks, and when the acoustic model fails.
+    """
 
     transcript: str
     language: str
     language_confidence: float
     words: tuple[Word, ...]
     model: str
+    features: AcousticFeatures | None = None
 
     @property
     def confidence(self) -> float:
@@ -81,17 +90,60 @@ class Recognizer:
     belief: BeliefRules = field(default_factory=BeliefRules)
 
     async def recognize(
-        self, samples: NDArray[np.float32], *, language: str, timeout_seconds: float
+        self,
+        samples: NDArray[np.float32],
+        *,
+        language: str,
+        with_features: bool = False,
+        timeout_seconds: float,
     ) -> Recognition:
         """Recognize mono 16 kHz samples (-1 to 1); ``language`` is "en", "zh" or "" (detected).
+
+        ``with_features`` asks for acoustic features too, which are made at the same time. Words never
+        fail or wait long because of them.
 
         Raises:
             Unavailable, DeadlineExceeded: from the model, or when ``timeout_seconds`` are over.
         """
         deadline = time.monotonic() + timeout_seconds
         probabilities = await asyncio.to_thread(self.voice_activity, samples)
-        seconds = len(samples) / SAMPLE_RATE
         groups = pieces(find_speech(probabilities, self.frame_seconds, self.speech), self.speech)
+        if not groups or not with_features:
+            return await self._words(samples, groups, language, deadline)
+        features = asyncio.create_task(self._features(samples, deadline))
+        try:
+            recognition = await self._words(samples, groups, language, deadline)
+            if not recognition.words:
+                return recognition
+            # Half of what remains is left to the answer's way.
+            patience = min(FEATURES_GRACE_SECONDS, max(0.0, deadline - time.monotonic()) / 2)
+            if not (await asyncio.wait([features], timeout=patience))[0]:
+                _log.warning("no acoustic features", reason="ACOUSTIC_MODEL_LATE")
+                return recognition
+            return replace(recognition, features=features.result())
+        finally:
+            features.cancel()
+
+    async def _features(self, samples: NDArray[np.float32], deadline: float) -> AcousticFeatures | None:
+        """None, and a warning, when the model fails."""
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return None  # and no words, which say so
+        try:
+            return await acoustic_features(self.inference, samples, timeout_seconds=remaining)
+        except FrontdeskError as error:
+            _log.warning("no acoustic features", reason=error.reason)
+            return None
+
+    async def _words(
+        self,
+        samples: NDArray[np.float32],
+        groups: Sequence[Sequence[Span]],
+        language: str,
+        deadline: float,
+    ) -> Recognition:
+        """The words of all pieces, put together."""
+        seconds = len(samples) / SAMPLE_RATE
         nobody = Recognition("", language, 1.0 if language else 0.0, (), "")
         # The longest piece first: it shows the language best, and one language is assumed for the whole.
         order = sorted(range(len(groups)), key=lambda i: groups[i][0].begin - groups[i][-1].end)

@@ -8,7 +8,9 @@ import grpc
 from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
+from services.asr.acoustic import AcousticFeatures
 from services.asr.audio import AudioDecoder, AudioFormat, Encoding
+from services.asr.model import ACOUSTIC_FRAME_SAMPLES, SAMPLE_RATE
 from services.asr.recognizer import Recognizer
 from services.serving.deadlines import remaining_seconds
 from services.serving.errors import InvalidArgument
@@ -42,7 +44,10 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         language = _language(request.config.language_code)
         audio = await asyncio.to_thread(self._decoder.decode, request.audio, _format(request.config))
         recognition = await self._recognizer.recognize(
-            audio.samples, language=language, timeout_seconds=remaining_seconds(context)
+            audio.samples,
+            language=language,
+            with_features=request.config.include_acoustic_features,
+            timeout_seconds=remaining_seconds(context),
         )
         return asr_pb2.RecognizeResponse(
             transcript=recognition.transcript,
@@ -60,6 +65,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             ],
             audio_duration=_duration(audio.seconds),
             model=recognition.model,
+            acoustic_features=None if recognition.features is None else _features(recognition.features),
         )
 
 
@@ -84,6 +90,15 @@ def _language(tag: str) -> str:
             field="config.language_code",
         )
     return language
+
+
+def _features(features: AcousticFeatures) -> asr_pb2.AcousticFeatures:
+    return asr_pb2.AcousticFeatures(
+        frames=features.frames.ravel().tolist(),
+        width=features.frames.shape[1],
+        frame_period=_duration(ACOUSTIC_FRAME_SAMPLES / SAMPLE_RATE),
+        model=features.model,
+    )
 
 
 def _duration(seconds: float) -> Duration:

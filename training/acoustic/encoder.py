@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchaudio.functional import melscale_fbanks
 
-from services.asr.model import ACOUSTIC_WIDTH, FRAME_SAMPLES, SAMPLE_RATE
+from services.asr.model import ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH, SAMPLE_RATE
 
 HOP: Final = 160
 """Samples from one spectrum to the next: 10 ms."""
 WINDOW: Final = 512
 """Samples that a spectrum is taken of: 32 ms."""
-SPECTRA: Final = FRAME_SAMPLES // HOP
+SPECTRA: Final = ACOUSTIC_FRAME_SAMPLES // HOP
 """Spectra that become one frame."""
 _STEP: Final = 5
 """Spectra that become one position of the Transformer: 50 ms."""
@@ -60,8 +60,8 @@ class LogMel(nn.Module):
 
     def log_mel(self, samples: Tensor) -> Tensor:
         """Give the same before standardization: log10 of the power in each mel band."""
-        frames = (samples.shape[1] + FRAME_SAMPLES - 1) // FRAME_SAMPLES
-        filled = functional.pad(samples, (0, FRAME_SAMPLES))[:, : frames * FRAME_SAMPLES]
+        frames = (samples.shape[1] + ACOUSTIC_FRAME_SAMPLES - 1) // ACOUSTIC_FRAME_SAMPLES
+        filled = functional.pad(samples, (0, ACOUSTIC_FRAME_SAMPLES))[:, : frames * ACOUSTIC_FRAME_SAMPLES]
         edge = (WINDOW - HOP) // 2
         framed = functional.pad(filled, (edge, edge))
         parts = functional.conv1d(framed[:, None], self.basis, stride=HOP)

@@ -11,7 +11,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from services.asr.model import ACOUSTIC_WIDTH, FRAME_SAMPLES, SAMPLE_RATE
+from services.asr.model import ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH, SAMPLE_RATE
 from training.acoustic.encoder import Encoder
 from training.acoustic.features import AcousticEncoder
 
@@ -41,7 +41,7 @@ def export(encoder: Encoder, folder: Path, report: Mapping[str, Any]) -> Mapping
         )  # the exporter by tracing is called legacy, and needs no more packages
         torch.onnx.export(
             module,
-            (torch.zeros(3 * FRAME_SAMPLES + 1),),
+            (torch.zeros(3 * ACOUSTIC_FRAME_SAMPLES + 1),),
             str(path),
             input_names=["samples"],
             output_names=["frames"],
@@ -58,7 +58,7 @@ def export(encoder: Encoder, folder: Path, report: Mapping[str, Any]) -> Mapping
         "model": "acoustic",
         "version": VERSION,
         "width": ACOUSTIC_WIDTH,
-        "frame_seconds": FRAME_SAMPLES / SAMPLE_RATE,
+        "frame_seconds": ACOUSTIC_FRAME_SAMPLES / SAMPLE_RATE,
         "sample_rate_hertz": SAMPLE_RATE,
         "report": report,
         "parity": _parity(module, folder),

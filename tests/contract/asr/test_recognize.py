@@ -1,6 +1,7 @@
 """AsrService over real gRPC: what goes in and comes out, and what is promised for bad input."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.asr.audio import SAMPLE_RATE, AudioDecoder
+from services.asr.model import ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH
 from services.asr.recognizer import Recognizer
 from services.asr.servicer import AsrServicer
+from services.inference.port import Tensors
 from services.serving.errors import Unavailable
 from services.serving.server import Registration
 from tests.contract.conformance import Check, Peer, conformance
-from tests.fakes.inference import FakeInference
+from tests.fakes.inference import Compute, FakeInference
 from tests.harness.grpc_server import Served, serving
 from tests.unit.asr.test_recognizer import FRAME, answer, loud_is_speech, sound
 
@@ -34,12 +37,24 @@ def encoded(samples: NDArray[np.float32], container: str = "WAV", subtype: str =
 
 
 SPEECH = encoded(sound((0.5, 0), (1.0, 0.5), (0.5, 0)))
-GOOD = {"Recognize": [asr_pb2.RecognizeRequest(audio=SPEECH)]}
+WITH_FEATURES = asr_pb2.RecognitionConfig(include_acoustic_features=True)
+GOOD = {"Recognize": [asr_pb2.RecognizeRequest(audio=SPEECH, config=WITH_FEATURES)]}
 
 
 @pytest.fixture
-def inference() -> FakeInference:
-    return FakeInference({"asr_en": lambda _: answer(), "asr_multilingual": lambda _: answer()})
+def models() -> dict[str, Compute]:
+    return {"asr_en": lambda _: answer(), "asr_multilingual": lambda _: answer(), "acoustic": frames}
+
+
+@pytest.fixture
+def inference(models: dict[str, Compute]) -> FakeInference:
+    return FakeInference(models, {"acoustic": {"manifest": json.dumps({"version": 1})}})
+
+
+def frames(inputs: Tensors) -> Tensors:
+    """As many as the real model gives, each number its frame's."""
+    count = -(-len(inputs["samples"]) // ACOUSTIC_FRAME_SAMPLES)
+    return {"frames": np.repeat(np.arange(count, dtype=np.float32)[:, None], ACOUSTIC_WIDTH, axis=1)}
 
 
 @pytest.fixture
@@ -97,6 +112,33 @@ async def test_silence_is_an_answer_without_words(served: Served) -> None:
     response = await recognize(served, encoded(np.zeros(32_000, np.float32)))
     assert (response.transcript, len(response.words), response.confidence, response.model) == ("", 0, 0, "")
     assert response.audio_duration.seconds == 2
+
+
+async def test_acoustic_features_come_frame_by_frame_when_asked_for(served: Served) -> None:
+    assert not (await recognize(served)).HasField("acoustic_features")
+    response = await recognize(served, include_acoustic_features=True)
+    assert response.transcript == "Hello, shop."
+    features = response.acoustic_features
+    assert (features.width, features.frame_period.nanos, features.model) == (64, 100_000_000, "acoustic@1")
+    assert list(features.frames) == [float(number // 64) for number in range(20 * 64)]
+
+
+async def test_silence_has_no_acoustic_features(served: Served, inference: FakeInference) -> None:
+    response = await recognize(served, encoded(np.zeros(32_000, np.float32)), include_acoustic_features=True)
+    assert not response.HasField("acoustic_features")
+    assert inference.calls == []
+
+
+async def test_words_come_without_features_when_the_acoustic_model_fails(
+    served: Served, models: dict[str, Compute]
+) -> None:
+    def fail(_: Tensors) -> Tensors:
+        raise Unavailable("INFERENCE_FAILED", "away")
+
+    models["acoustic"] = fail
+    response = await recognize(served, include_acoustic_features=True)
+    assert response.transcript == "Hello, shop."
+    assert not response.HasField("acoustic_features")
 
 
 async def test_an_unknown_encoding_number_is_refused(served: Served) -> None:

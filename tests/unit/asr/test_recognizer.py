@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.asr.recognizer import SAMPLE_RATE, Recognition, Recognizer
+from services.asr.model import SAMPLE_RATE
+from services.asr.recognizer import Recognition, Recognizer
 from services.inference.port import Tensors
 from services.serving.errors import DeadlineExceeded, Unavailable
 from tests.fakes.inference import FakeInference
