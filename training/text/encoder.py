@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from services.dialogue.fused import TextFeatures
 from services.dialogue.ports import Purpose
-from services.text.encoder import InputType
+from services.text.encoder import InputType, Tokens
 from services.text.tokenizer import HuggingFaceTokenizer
 
 _PREFIXES = {Purpose.QUERY: InputType.QUERY.value, Purpose.PASSAGE: InputType.PASSAGE.value}
@@ -46,9 +47,30 @@ class ExportedTextEncoder:
 
     def __call__(self, texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]:
         """Embed texts, those of similar length together."""
-        ids = [tokens.ids for tokens in self._tokenizer.tokenize([_PREFIXES[purpose] + t for t in texts])]
+        vectors: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(texts)
+        for batch, _, (found,) in self._run(texts, purpose, ["sentence"]):
+            for position, vector in zip(batch, found, strict=True):
+                vectors[position] = vector
+        return np.stack(vectors)
+
+    def features(self, texts: Sequence[str], purpose: Purpose) -> list[TextFeatures]:
+        """Embed texts with the vectors of their tokens, which leave out the prefix as the service does."""
+        prefix = len(_PREFIXES[purpose])
+        features: dict[int, TextFeatures] = {}
+        for batch, members, (sentences, tokens) in self._run(texts, purpose, ["sentence", "tokens"]):
+            for row, (position, member) in enumerate(zip(batch, members, strict=True)):
+                pairs = zip(member.ends, member.special, strict=True)
+                own = [place for place, (end, special) in enumerate(pairs) if end > prefix and not special]
+                features[position] = TextFeatures(sentences[row], tokens[row][own])
+        return [features[position] for position in range(len(texts))]
+
+    def _run(
+        self, texts: Sequence[str], purpose: Purpose, outputs: Sequence[str]
+    ) -> Iterator[tuple[list[int], list[Tokens], list[NDArray[np.float32]]]]:
+        """Give for each batch the positions of its texts, their tokens, and the outputs."""
+        tokenized = self._tokenizer.tokenize([_PREFIXES[purpose] + text for text in texts])
+        ids = [tokens.ids for tokens in tokenized]
         order = sorted(range(len(ids)), key=lambda position: len(ids[position]))
-        vectors: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(ids)
         while order:
             size = max(1, _BATCH_TOKENS // len(ids[order[min(len(order), 64) - 1]]))
             batch, order = order[:size], order[size:]
@@ -58,7 +80,5 @@ class ExportedTextEncoder:
             for row, position in enumerate(batch):
                 tokens[row, : len(ids[position])] = ids[position]
                 mask[row, : len(ids[position])] = 1
-            (found,) = self._session.run(["sentence"], {"input_ids": tokens, "attention_mask": mask})
-            for position, vector in zip(batch, found, strict=True):
-                vectors[position] = vector
-        return np.stack(vectors)
+            found = self._session.run(list(outputs), {"input_ids": tokens, "attention_mask": mask})
+            yield batch, [tokenized[position] for position in batch], found

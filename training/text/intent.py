@@ -76,7 +76,7 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
     logits = np.empty((len(utterances), len(domain.labels)))
     strata = [f"{utterance.label} {utterance.language}" for utterance in utterances]
     for seen, unseen in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(vectors, strata):
-        weight, bias = _fit_head(vectors[seen], targets[seen])
+        weight, bias = fit_head(vectors[seen], targets[seen])
         logits[unseen] = vectors[unseen] @ weight + bias
     temperature = _fit_temperature(logits, targets)
     probabilities = softmax(logits / temperature, axis=1)
@@ -97,7 +97,7 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
     options_right = _right_among_options(evidence, utterances, domain)
     thresholds = _choose_thresholds(best, options_right, mass)
 
-    weight, bias = _fit_head(vectors, targets)
+    weight, bias = fit_head(vectors, targets)
     return TrainedIntent(
         labels=domain.labels,
         weight=(weight / temperature).astype(np.float32),
@@ -119,7 +119,7 @@ def _utterances(domain: Domain) -> list[_Utterance]:
     ]
 
 
-def _fit_head(
+def fit_head(
     vectors: NDArray[np.float32], targets: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Multinomial logistic regression on standardized vectors, standardization folded into the weights."""

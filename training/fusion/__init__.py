@@ -1,0 +1,1 @@
+"""Trains the network that fuses what a customer says, types and shows."""
