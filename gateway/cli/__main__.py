@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from gateway.cli import knowledge, speech, status, turn
+from gateway.cli import explain, knowledge, pictures, speech, status, turn
 from gateway.cli.context import CliContext, UsageError
 from gateway.client import FrontdeskApiError, api_errors
 
@@ -29,8 +29,8 @@ def build_app() -> typer.Typer:
         cls=AnywhereJsonGroup,
         no_args_is_help=True,
         add_completion=False,
-        help="Frontdesk: customer service that hears, reads and speaks. --json may stand anywhere.",
-        epilog='Try: frontdesk turn --text "How long does delivery take?" --out answer.wav',
+        help="Frontdesk: customer service that hears, sees, reads and speaks. --json may stand anywhere.",
+        epilog='Try: frontdesk turn --text "Why is this light red?" --image router.jpg --out answer.wav',
     )
 
     @app.callback()
@@ -50,9 +50,11 @@ def build_app() -> typer.Typer:
         context.call_on_close(context.obj.close)
 
     app.command()(turn.turn)
+    app.command()(explain.explain)
     app.command()(speech.transcribe)
     app.command()(speech.speak)
     app.command()(speech.voices)
+    app.command()(pictures.see)
     app.command()(knowledge.embed)
     app.command()(knowledge.search)
     app.command()(status.status)

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 
 def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, Any]:
-    """Return ``{"t_ms", "type", …fields}``; of audio the number of bytes instead of the bytes.
+    """Return ``{"t_ms", "type", …fields}``; of audio and pictures the number of bytes.
 
     The first and the last event name session and turn. Enums are as in ``TurnResult`` ("ANSWER").
     """
@@ -20,6 +20,9 @@ def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, An
         case "answer_audio":
             del fields["audio"]
             fields = {"bytes": len(response.answer_audio.audio), **fields}
+        case "answer_picture":
+            del fields["content"]
+            fields["bytes"] = len(response.answer_picture.content)
         case "handoff":
             name = dialogue_pb2.HandoffReason.Name(response.handoff.reason)
             fields["reason"] = name.removeprefix("HANDOFF_REASON_")

@@ -10,12 +10,18 @@ from frontdesk.dialogue.v1 import knowledge_pb2, knowledge_pb2_grpc
 from frontdesk.gateway.v1 import conversation_pb2, conversation_pb2_grpc
 from frontdesk.text.v1 import text_pb2, text_pb2_grpc
 from frontdesk.tts.v1 import tts_pb2, tts_pb2_grpc
+from frontdesk.vision.v1 import vision_pb2, vision_pb2_grpc
 from google.protobuf import wrappers_pb2
 
 from gateway.client.channel import open_channel
 from gateway.client.errors import api_errors
 from gateway.client.results import TurnResult, collect_turn
 
+_IMAGE_FEATURES = {
+    "embedding": vision_pb2.IMAGE_FEATURE_EMBEDDING,
+    "text": vision_pb2.IMAGE_FEATURE_TEXT,
+    "labels": vision_pb2.IMAGE_FEATURE_LABELS,
+}
 _HEALTH_STATES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
@@ -48,6 +54,7 @@ class FrontdeskClient:
         """Carries the credential and the deadline; for calls that have no method here."""
         self._conversations = conversation_pb2_grpc.ConversationServiceStub(self.channel)
         self._asr = asr_pb2_grpc.AsrServiceStub(self.channel)
+        self._vision = vision_pb2_grpc.VisionServiceStub(self.channel)
         self._text = text_pb2_grpc.TextServiceStub(self.channel)
         self._tts = tts_pb2_grpc.TtsServiceStub(self.channel)
         self._knowledge = knowledge_pb2_grpc.KnowledgeServiceStub(self.channel)
@@ -81,7 +88,8 @@ class FrontdeskClient:
         """Take one turn of a customer and yield its events as they come.
 
         ``audio`` is a WAV, FLAC, Ogg or MP3 file's bytes, or an ``AudioInput``
-        that says how raw samples are coded. ``answer_audio`` True asks for speech
+        that says how raw samples are coded. ``images`` are JPEG, PNG or WebP files'
+        bytes, at most 8. ``answer_audio`` True asks for speech
         in the default voice and format. Without ``session_id`` a session is made;
         without ``turn_id`` one is made here. A turn that ended with UNAVAILABLE may
         be repeated with the same ``session_id`` and ``turn_id``. The call starts with
@@ -164,6 +172,45 @@ class FrontdeskClient:
             request.config.language_code = language
         with api_errors(self.target):
             return self._asr.Recognize(request)
+
+    def annotate_image(
+        self,
+        image: bytes,
+        *,
+        features: Sequence[Literal["embedding", "text", "labels"]] = ("text", "labels"),
+        domain: str = "",
+    ) -> vision_pb2.ImageFeatures:
+        """Find out several things about a picture, which is sent and decoded once.
+
+        ``image`` is a JPEG, PNG or WebP file's bytes, here as below. With ``domain`` the
+        labels are its products and picture kinds as well.
+        """
+        wanted = [_IMAGE_FEATURES[feature] for feature in features]
+        request = vision_pb2.AnnotateImageRequest(image=image, features=wanted, domain=domain)
+        with api_errors(self.target):
+            return self._vision.AnnotateImage(request).features
+
+    def embed_image(self, image: bytes, *, include_regions: bool = False) -> vision_pb2.EmbedImageResponse:
+        """Embed a picture as one vector; ``include_regions`` adds a vector for each region of a grid."""
+        request = vision_pb2.EmbedImageRequest(image=image, include_regions=include_regions)
+        with api_errors(self.target):
+            return self._vision.EmbedImage(request)
+
+    def read_text(self, image: bytes) -> vision_pb2.ReadTextResponse:
+        """Read the words in a picture, Chinese and English."""
+        with api_errors(self.target):
+            return self._vision.ReadText(vision_pb2.ReadTextRequest(image=image))
+
+    def classify_image(
+        self, image: bytes, *, domain: str = "", max_labels: int = 0
+    ) -> vision_pb2.ClassifyImageResponse:
+        """Tell what a picture shows: the domain's products and kinds, or ImageNet's labels without one.
+
+        ``max_labels`` 0 means the server's default of 5 of each sort.
+        """
+        request = vision_pb2.ClassifyImageRequest(image=image, domain=domain, max_labels=max_labels)
+        with api_errors(self.target):
+            return self._vision.ClassifyImage(request)
 
     def synthesize(
         self,

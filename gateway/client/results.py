@@ -14,8 +14,11 @@ class TurnResult:
 
     ``decision`` is ``ANSWER``, ``ASK_BACK`` or ``HANDOFF``. ``audio`` is the
     answer's speech, joined, in ``audio_format`` (None without speech).
-    ``transcript`` is None for a turn without audio. ``timings`` has the seconds
-    that each stage took (``ASR``, ``TEXT``, ``DIALOGUE``, ``TTS``, ``STORE``).
+    ``transcript`` is None for a turn without audio. ``images_seen`` is what was
+    seen in the turn's pictures, in their order; where one could not be looked at it
+    is missing, and ``notices`` say so. ``pictures`` are those that go with the
+    answer. ``timings`` has the seconds that each stage took (``ASR``, ``VISION``,
+    ``TEXT``, ``DIALOGUE``, ``TTS``, ``STORE``).
     ``first_text_seconds`` and ``first_audio_seconds`` count from the gateway's
     receipt of the request.
     """
@@ -25,9 +28,11 @@ class TurnResult:
     answer: str
     decision: str
     citations: tuple[dialogue_pb2.Citation, ...]
+    pictures: tuple[dialogue_pb2.AnswerPicture, ...]
     audio: bytes
     audio_format: tts_pb2.OutputFormat | None
     transcript: conversation_pb2.Transcript | None
+    images_seen: tuple[conversation_pb2.ImageSeen, ...]
     understanding: dialogue_pb2.Understanding | None
     handoff: dialogue_pb2.Handoff | None
     notices: tuple[conversation_pb2.Notice, ...]
@@ -47,6 +52,8 @@ def collect_turn(events: Iterable[conversation_pb2.HandleTurnResponse]) -> TurnR
     audio = bytearray()
     audio_format = transcript = understanding = handoff = completed = None
     citations: list[dialogue_pb2.Citation] = []
+    pictures: list[dialogue_pb2.AnswerPicture] = []
+    images_seen: list[conversation_pb2.ImageSeen] = []
     notices: list[conversation_pb2.Notice] = []
     first_text = first_audio = None
     for event in events:
@@ -54,12 +61,16 @@ def collect_turn(events: Iterable[conversation_pb2.HandleTurnResponse]) -> TurnR
         match event.WhichOneof("event"):
             case "transcript":
                 transcript = event.transcript
+            case "image_seen":
+                images_seen.append(event.image_seen)
             case "understood":
                 understanding = event.understood
             case "answer_text":
                 first_text = offset if first_text is None else first_text
             case "citation":
                 citations.append(event.citation)
+            case "answer_picture":
+                pictures.append(event.answer_picture)
             case "answer_audio":
                 audio += event.answer_audio.audio
                 if first_audio is None:
@@ -83,9 +94,11 @@ def collect_turn(events: Iterable[conversation_pb2.HandleTurnResponse]) -> TurnR
         answer=done.answer,
         decision=dialogue_pb2.Decision.Name(done.decision).removeprefix("DECISION_"),
         citations=tuple(citations),
+        pictures=tuple(pictures),
         audio=bytes(audio),
         audio_format=audio_format,
         transcript=transcript,
+        images_seen=tuple(sorted(images_seen, key=lambda seen: seen.image_index)),
         understanding=understanding,
         handoff=handoff,
         notices=tuple(notices),

@@ -12,10 +12,11 @@ import grpc
 import pytest
 from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.tts.v1 import tts_pb2
+from frontdesk.vision.v1 import vision_pb2
 
 from gateway.client import FrontdeskApiError, FrontdeskClient, TurnResult, collect_turn
-from services.serving.errors import FieldViolation, InvalidArgument
-from tests.fakes.services import ANSWER, FakeServices
+from services.serving.errors import FieldViolation, InvalidArgument, Unavailable
+from tests.fakes.services import ANSWER, ANSWER_PICTURE, PNG, FakeServices
 from tests.harness.gateway import API_KEY, ServedGateway, serving_gateway
 from tests.harness.grpc_server import serving
 
@@ -94,6 +95,54 @@ async def test_without_speech_there_is_none(gateway: ServedGateway) -> None:
     assert turn.decision == "ANSWER"
 
 
+async def test_pictures_are_collected(gateway: ServedGateway) -> None:
+    images = [PNG + b"Error 42", PNG + b"Error 43"]
+    turn = await blocking(gateway, lambda client: client.take_turn(text="why?", images=images))
+    assert [(seen.image_index, seen.lines[0].text) for seen in turn.images_seen] == [
+        (0, "Error 42"),
+        (1, "Error 43"),
+    ]
+    assert turn.pictures == (ANSWER_PICTURE,)
+    assert "VISION" in turn.timings
+    assert not turn.notices
+
+
+async def test_a_picture_that_was_not_seen_is_missing_and_noted(
+    gateway: ServedGateway, peers: FakeServices
+) -> None:
+    peers.failing["AnnotateImage"] = Unavailable("MODEL_UNAVAILABLE", "the model restarts")
+    turn = await blocking(gateway, lambda client: client.take_turn(images=[PNG + b"Error 42"]))
+    assert (turn.images_seen, turn.pictures) == ((), ())
+    assert [notice.reason for notice in turn.notices] == ["VISION_UNAVAILABLE"]
+
+
+async def test_pictures_can_be_looked_at_one_by_one(gateway: ServedGateway, peers: FakeServices) -> None:
+    image = PNG + b"Error 42"
+
+    def use(client: FrontdeskClient) -> None:
+        features = client.annotate_image(image, domain="shop")
+        assert [line.text for line in features.lines] == ["Error 42"]
+        assert list(peers.annotating[-1].features) == [
+            vision_pb2.IMAGE_FEATURE_TEXT,
+            vision_pb2.IMAGE_FEATURE_LABELS,
+        ]
+        assert peers.annotating[-1].domain == "shop"
+        client.annotate_image(image, features=["embedding"])
+        assert list(peers.annotating[-1].features) == [vision_pb2.IMAGE_FEATURE_EMBEDDING]
+        assert list(client.embed_image(image).pooled) == [1.0, 2.0]
+        assert not client.embed_image(image).regions
+        assert list(client.embed_image(image, include_regions=True).regions) == [1.0, 2.0]
+        assert client.read_text(image).text == "Error 42"
+        assert client.classify_image(image).labels[0].label == "modem"
+        shown = client.classify_image(image, domain="shop", max_labels=3)
+        assert (shown.products[0].label, shown.model) == ("brook-r2", "picture_shop@3")
+
+    await blocking(gateway, use)
+    error = await refusal(gateway, lambda client: client.read_text(b"GIF89a"))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_UNDECODABLE")
+    assert [violation.field for violation in error.violations] == ["image"]
+
+
 async def test_leaving_a_turn_cancels_it(gateway: ServedGateway, peers: FakeServices) -> None:
     peers.hanging.add("Respond")
 
@@ -133,10 +182,12 @@ async def test_health_of_each_service_is_its_own(tmp_path: Path, peers: FakeServ
         assert client.health() == "SERVING"
         assert client.health("frontdesk.gateway.v1.ConversationService") == "SERVING"
         assert client.health("frontdesk.text.v1.TextService") == "SERVING"
+        assert client.health("frontdesk.vision.v1.VisionService") == "NOT_SERVING"
         assert client.health("frontdesk.dialogue.v1.KnowledgeService") == "SERVING"
         assert client.health("frontdesk.asr.v1.AsrService") == "NOT_SERVING"
 
-    async with serving_gateway(tmp_path, peers.registrations(), targets={"asr": "127.0.0.1:1"}) as gateway:
+    absent = {"asr": "127.0.0.1:1", "vision": "127.0.0.1:1"}
+    async with serving_gateway(tmp_path, peers.registrations(), targets=absent) as gateway:
         await blocking(gateway, use)
 
 

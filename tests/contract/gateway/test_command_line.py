@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.serving.errors import Unavailable
-from tests.fakes.services import FakeServices
+from tests.fakes.services import ANSWER_PICTURE, PNG, FakeServices
 from tests.harness.gateway import API_KEY, ServedGateway, serving_gateway
 
 SESSION = "s" * 64
@@ -66,6 +66,81 @@ async def test_audio_is_told_by_its_size(gateway: ServedGateway, tmp_path: Path)
     pieces = [event for event in told if event["type"] == "answer_audio"]
     assert sum(piece["bytes"] for piece in pieces) == file.stat().st_size - 44
     assert ["format" in piece for piece in pieces] == [True, False]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    file = tmp_path / "router.png"
+    file.write_bytes(PNG + b"Error 42")
+    return file
+
+
+async def test_a_turn_tells_what_was_seen_and_saves_the_answers_picture(
+    gateway: ServedGateway, image: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "answers" / "answer.wav"
+    shown = ("turn", "--image", str(image), "--image", str(image), "--out", str(out))
+    result = await frontdesk(gateway.served.target, *shown)
+    lines = result.stdout.splitlines()
+    assert (result.returncode, result.stderr) == (0, "")
+    for line in (
+        "Saw     device_panel 0.75 · brook-r2 0.75 picture 1",
+        "Saw     device_panel 0.75 · brook-r2 0.75 picture 2",
+        "Read    Error 42",
+        "Shows   router-red 0.75 picture 1",
+    ):
+        assert line in lines
+    saved = out.with_name("answer-router-red.webp")
+    assert f"Picture A red light in {saved}" in lines
+    assert saved.read_bytes() == ANSWER_PICTURE.content
+    unsaved = await frontdesk(gateway.served.target, "turn", "--image", str(image))
+    assert "Picture A red light (save it with --out)" in unsaved.stdout.splitlines()
+
+
+async def test_pictures_as_json_are_told_by_their_size(gateway: ServedGateway, image: Path) -> None:
+    told = {event["type"]: event for event in await events(gateway, "--image", str(image))}
+    assert told["image_seen"]["image_index"] == 0
+    assert told["image_seen"]["lines"][0]["text"] == "Error 42"
+    assert told["understood"]["seen"][0]["picture_id"] == "router-red"
+    assert told["answer_picture"]["bytes"] == len(ANSWER_PICTURE.content)
+    assert "content" not in told["answer_picture"]
+
+
+async def test_pictures_are_seen_one_after_another_whatever_fails(
+    gateway: ServedGateway, image: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"GIF89a")
+    see = ("see", str(broken), str(image), "--domain", "shop")
+    plain = await frontdesk(gateway.served.target, *see)
+    assert plain.returncode == 1
+    assert plain.stdout.splitlines() == [
+        str(image),
+        "Kind    device_panel 0.75",
+        "Product brook-r2 0.75",
+        "Object  modem 0.50",
+        "Words   Error 42",
+    ]
+    assert "IMAGE_UNDECODABLE" in plain.stderr
+    as_json = await frontdesk(gateway.served.target, *see, "--json")
+    failed, seen = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert (failed["file"], failed["reason"]) == (str(broken), "IMAGE_UNDECODABLE")
+    assert seen == {
+        "file": str(image),
+        "text": "Error 42",
+        "lines": [{"text": "Error 42", "confidence": 0.75, "box": [0.25, 0.25, 0.5, 0.125]}],
+        "kinds": [{"label": "device_panel", "score": 0.75}],
+        "products": [{"label": "brook-r2", "score": 0.75}],
+        "labels": [{"label": "modem", "score": 0.5}],
+    }
+
+
+async def test_a_picture_that_cannot_be_used_is_named(gateway: ServedGateway, tmp_path: Path) -> None:
+    file = tmp_path / "animation.gif"
+    file.write_bytes(b"GIF89a")
+    result = await frontdesk(gateway.served.target, "turn", "--image", str(file))
+    assert result.returncode == 1
+    assert "images[0].content is neither JPEG nor PNG nor WebP" in result.stderr
 
 
 async def test_what_has_to_be_copied_stays_on_its_line(gateway: ServedGateway) -> None:
