@@ -1,0 +1,19 @@
+"""Noto Sans CJK (SIL Open Font License) in any weight: Latin and simplified Chinese alike."""
+
+from functools import cache
+from pathlib import Path
+
+import manimgx_fonts_cjk
+from PIL import ImageFont
+
+_FILE = Path(manimgx_fonts_cjk.__file__).with_name("NotoSansCJK-VF.otf.ttc")
+_SIMPLIFIED = 2
+"""The collection's font with the shapes of simplified Chinese."""
+
+
+@cache
+def font(size: int, weight: int = 400) -> ImageFont.FreeTypeFont:
+    """Give the font at ``size`` pixels and a weight from 100 to 900."""
+    found = ImageFont.truetype(_FILE, size, index=_SIMPLIFIED)
+    found.set_variation_by_axes([weight])
+    return found
