@@ -1,143 +1,24 @@
 """Sessions and turns on a real database: durable, replayed, separate by tenant."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
-from gateway.clock import SystemClock
-from gateway.sessions.database import open_database, upgrade
 from gateway.sessions.media import FileMediaStore
 from gateway.sessions.records import MediaKind
-from gateway.sessions.schema import metadata
 from gateway.sessions.store import SqlTurnStore
 from gateway.turn.types import (
     AnswerAudio,
-    AnswerPicture,
-    AnswerText,
     AudioEncoding,
     AudioInput,
-    BoundingBox,
-    CustomerTurn,
-    Decision,
-    DialogueState,
-    Handoff,
-    HandoffReason,
-    ImageInput,
-    ImageLabel,
-    ImageSeen,
-    LabelScore,
-    Notice,
-    PassageScore,
-    SeenImage,
-    SpeechEncoding,
-    SpeechFormat,
-    SpeechRequest,
-    Stage,
-    StageTiming,
-    TextLine,
-    TimedEvent,
-    Transcript,
-    TurnCompleted,
-    TurnEvent,
-    TurnStarted,
-    Word,
 )
-from gateway.wire import WireEventCodec
 from services.serving.errors import Aborted, AlreadyExists, NotFound, Unavailable
-from tests.fakes.turn import CITATION, STATE, UNDERSTOOD
-
-TURN = CustomerTurn(
-    "demo",
-    "shop",
-    "s1",
-    "t1",
-    text="Order 17",
-    audio=AudioInput(b"RIFF spoken", AudioEncoding.WAV),
-    images=(ImageInput(b"\x89PNG shown", "image/png"),),
-    language_code="en",
-    speech=SpeechRequest(),
-)
-SEEN = ImageSeen(
-    1,
-    (TextLine("Error 42", BoundingBox(0.25, 0.5, 0.125, 0.0625), 0.75),),
-    products=(ImageLabel("brook-r2", 0.75), ImageLabel("other", 0.25)),
-    kinds=(ImageLabel("device_panel", 0.5),),
-    labels=(ImageLabel("modem", 0.125),),
-)
-UNDERSTOOD_TOGETHER = replace(
-    UNDERSTOOD,
-    products=(LabelScore("brook-r2", 0.75),),
-    kinds=(LabelScore("device_panel", 0.5),),
-    seen=(SeenImage(1, "router-red", 0.25),),
-    passages=(PassageScore("orders.track", 0.5),),
-)
-HAPPENED: tuple[TurnEvent, ...] = (
-    TurnStarted(),
-    Notice(Stage.VISION, "VISION_UNAVAILABLE", "1 of 2 pictures could not be looked at"),
-    SEEN,
-    Transcript("where is it", "en", 0.5, (Word("where", timedelta(0), timedelta(seconds=0.25), 0.5),)),
-    UNDERSTOOD_TOGETHER,
-    AnswerText("It is here. "),
-    AnswerAudio(b"\x00\x01\x02", SpeechFormat(SpeechEncoding.MULAW, 8_000)),
-    replace(CITATION, score=0.5),
-    AnswerPicture("router-red", "orders.track", "image/webp", b"RIFF\x00\xff", "A red light"),
-    AnswerAudio(b""),
-    AnswerAudio(b"\xff\x03"),
-    Handoff(HandoffReason.POLICY, "a person looks at it"),
-    TurnCompleted(
-        Decision.HANDOFF,
-        "It is here. ",
-        (StageTiming(Stage.ASR, timedelta(seconds=0.5), timedelta(microseconds=1_250)),),
-    ),
-)
-EVENTS = tuple(TimedEvent(timedelta(milliseconds=number), event) for number, event in enumerate(HAPPENED))
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    engine = open_database(tmp_path / "sessions.sqlite3")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def media(tmp_path: Path) -> FileMediaStore:
-    return FileMediaStore(tmp_path / "media")
-
-
-@pytest.fixture
-def store(engine: Engine, media: FileMediaStore) -> SqlTurnStore:
-    return restarted(engine, media)
-
-
-def restarted(engine: Engine, media: FileMediaStore) -> SqlTurnStore:
-    """A store as a new process would have it."""
-    return SqlTurnStore(engine, media, WireEventCodec(), SystemClock())
-
-
-async def take(
-    store: SqlTurnStore,
-    turn: CustomerTurn,
-    events: Sequence[TimedEvent] = EVENTS,
-    state: DialogueState = STATE,
-) -> Sequence[TimedEvent]:
-    """Take a turn, or get its replay."""
-    async with store.open(turn) as opened:
-        if not opened.replay:
-            await opened.complete(events, state)
-        return opened.replay
+from tests.fakes.turn import STATE
+from tests.unit.gateway.stored_turns import EVENTS, HAPPENED, TURN, replace_by_folder, restarted, take
 
 
 async def test_a_repeated_turn_gets_the_same_events_and_the_same_audio(
@@ -353,95 +234,3 @@ async def test_equal_media_are_stored_once(store: SqlTurnStore, tmp_path: Path) 
 async def test_media_names_cannot_leave_their_folder(media: FileMediaStore, tenant: str, sha256: str) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         await media.get(tenant, sha256)
-
-
-async def test_a_killed_process_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
-    program = textwrap.dedent(
-        """
-        import asyncio, sys
-        from dataclasses import replace
-        from pathlib import Path
-        from gateway.sessions.database import open_database, upgrade
-        from gateway.sessions.media import FileMediaStore
-        from tests.unit.gateway.test_sessions import TURN, restarted, take
-
-        async def main(folder: Path) -> None:
-            store = restarted(open_database(folder / "sessions.sqlite3"), FileMediaStore(folder / "media"))
-            await take(store, TURN)
-            async with store.open(replace(TURN, turn_id="t2")):
-                print("accepted", flush=True)
-                await asyncio.sleep(60)
-
-        asyncio.run(main(Path(sys.argv[1])))
-        """
-    )
-    process = await asyncio.to_thread(_run_until_accepted, program, tmp_path)
-    assert process == -signal.SIGKILL
-    engine = open_database(tmp_path / "sessions.sqlite3")
-    store = restarted(engine, FileMediaStore(tmp_path / "media"))
-    assert await take(store, TURN) == EVENTS
-    assert await take(store, replace(TURN, turn_id="t2")) == ()
-    assert await take(store, replace(TURN, turn_id="t2")) == EVENTS
-    engine.dispose()
-
-
-def _run_until_accepted(program: str, folder: Path) -> int:
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)],
-        stdout=subprocess.PIPE,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "accepted\n"
-        process.kill()
-        return process.wait()
-
-
-async def test_what_is_written_is_synchronized(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
-        assert connection.scalar(text("PRAGMA synchronous")) == 2  # FULL
-        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-
-
-async def test_the_migrations_make_the_declared_tables(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-async def test_an_existing_database_is_opened_as_it_is(
-    engine: Engine, media: FileMediaStore, tmp_path: Path
-) -> None:
-    await take(restarted(engine, media), TURN)
-    again = open_database(tmp_path / "sessions.sqlite3")
-    assert await take(restarted(again, media), TURN) == EVENTS
-    again.dispose()
-
-
-async def test_turns_of_the_first_release_are_read(tmp_path: Path, media: FileMediaStore) -> None:
-    old = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
-    upgrade(old, "0001")
-    with old.begin() as connection:
-        connection.execute(text("INSERT INTO sessions VALUES ('demo', 's1', 1, '', NULL)"))
-        turn = "('demo', 's1', 't1', 1, 'hash', 1, NULL, 'Order 17', 'en')"
-        connection.execute(text(f"INSERT INTO turns VALUES {turn}"))
-    old.dispose()
-    opened = open_database(tmp_path / "old.sqlite3")
-    [read] = (await restarted(opened, media).turn("demo", "s1", "t1")).turns
-    opened.dispose()
-    assert (read.text, read.audio_coding) == ("Order 17", None)
-
-
-async def test_a_database_that_is_gone_is_not_ready(store: SqlTurnStore, engine: Engine) -> None:
-    assert await store.is_ready()
-    engine.dispose()
-    replace_by_folder(Path(str(engine.url.database)))
-    assert not await store.is_ready()
-
-
-def replace_by_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
