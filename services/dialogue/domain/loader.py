@@ -25,8 +25,8 @@ EVALUATION = "evaluation.yaml"
 
 LANGUAGES = ("en", "zh")
 
-KEPT = ("photos", "evaluation", "models")
-"""Folders that stay with their owner: photographs for training, held-out ones, trained models."""
+KEPT = ("photos", "evaluation", "models", "demo")
+"""Folders that stay with their owner: photographs for training, held-out ones, trained models, the demo."""
 
 _FILES = (
     "domain.yaml",
