@@ -42,7 +42,7 @@ def meridian_w2(canvas: Canvas) -> None:
         part = canvas.polygon([(-narrow, top), (narrow, top), (wide, bottom), (-wide, bottom)])
         canvas.shadow(part, (12, 14), 14, 0.4)
         canvas.fill(part, across(lighter(band, 0.2), (146, 58, 30), (-84, 0, 84, 0)))
-    for y in (150, 180, 210):
+    for y in (150.0, 180.0, 210.0):
         canvas.fill(canvas.ellipse((0, y), 7, 9), (92, 34, 16))
     crown = canvas.rounded((136, -22, 166, 22), 8)
     canvas.fill(crown, across((196, 202, 210), (110, 116, 125), (136, 0, 166, 0)))
@@ -56,7 +56,7 @@ def meridian_w2(canvas: Canvas) -> None:
         width = 8.0 if number % 3 == 0 else 4.0
         canvas.fill(canvas.stroke([(x * 94, y * 94), (x * 110, y * 110)], width), (230, 236, 244))
     canvas.fill(canvas.arc((0, 0), 78, 9, -90, 130), (70, 210, 150))
-    for angle, length, width in ((-0.95, 52, 10.0), (1.05, 82, 7.0)):
-        end = (math.sin(angle) * length, -math.cos(angle) * length)
-        canvas.fill(canvas.stroke([(0, 0), end], width), (250, 252, 255))
+    for turn, length, thickness in ((-0.95, 52.0, 10.0), (1.05, 82.0, 7.0)):
+        end = (math.sin(turn) * length, -math.cos(turn) * length)
+        canvas.fill(canvas.stroke([(0, 0), end], thickness), (250, 252, 255))
     canvas.fill(canvas.ellipse((0, 0), 9), band)
