@@ -175,7 +175,12 @@ def test_the_version_covers_pictures_but_not_what_is_held_out(
     showing = files()["showing.yaml"].replace(b"Take it back?", b"Take it?")
     assert load_files({**files(), "showing.yaml": showing}).version != version
     folder = tmp_path_factory.mktemp("domain")
-    kept = {"photos/box/1.jpg": b"x", "evaluation/photos/box/1.jpg": b"x", "models/fusion/model.onnx": b"x"}
+    kept = {
+        "photos/box/1.jpg": b"x",
+        "evaluation/photos/box/1.jpg": b"x",
+        "models/fusion/model.onnx": b"x",
+        "demo/demo.yaml": b"x",
+    }
     for name, content in {**files(), **kept}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -183,7 +188,12 @@ def test_the_version_covers_pictures_but_not_what_is_held_out(
 
 
 def test_a_bundle_carries_pictures_but_not_photographs_and_models() -> None:
-    kept = {"photos/box/1.jpg": b"x", "evaluation/photos/box/1.jpg": b"x", "models/fusion/model.onnx": b"x"}
+    kept = {
+        "photos/box/1.jpg": b"x",
+        "evaluation/photos/box/1.jpg": b"x",
+        "models/fusion/model.onnx": b"x",
+        "demo/demo.yaml": b"x",
+    }
     bundle = pack({**files(), **kept})
 
     unpacked = unpack(bundle, BundleLimits())
