@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.local.keys import DevelopmentKeys
 
-SERVICES = ("asr", "text", "dialogue", "tts")
+SERVICES = ("asr", "vision", "text", "dialogue", "tts")
 """The gRPC services behind the gateway, each a module ``services.<name>``."""
 
 
@@ -19,6 +19,7 @@ class Ports:
 
     gateway: int = 50050
     asr: int = 50051
+    vision: int = 50052
     text: int = 50053
     dialogue: int = 50054
     tts: int = 50055
@@ -31,7 +32,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nobody listens on now, for tests beside a running suite."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(9)]
         numbers = [sock.getsockname()[1] for sock in sockets]
         for sock in sockets:
             sock.close()

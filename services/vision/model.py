@@ -30,6 +30,10 @@ VISION_ENCODER: Final = ModelSpec(
 )
 
 OCR_VERSION: Final = 1
+OCR_MOST_SIDE: Final = 2048
+"""Longest side of a picture to read, in pixels."""
+OCR_MOST_PIXELS: Final = 921_600
+"""Of a picture to read, as of 1108 x 831: a photographed page stays readable, and is read within 1 s."""
 
 OCR: Final = ModelSpec(
     name="ocr",
@@ -41,6 +45,7 @@ OCR: Final = ModelSpec(
         TensorSpec("scores", DataType.FP32, (VARIABLE,)),  # probability of the reading
     ),
     cpu_threads=2,
+    parameters={"most_side": str(OCR_MOST_SIDE), "most_pixels": str(OCR_MOST_PIXELS)},
 )
 
 

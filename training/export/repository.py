@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from training.export.context import ExportContext
 
-EXPORTERS = ("text_encoder", "vision", "intent", "asr", "tts")
+EXPORTERS = ("text_encoder", "vision", "ocr", "intent", "asr", "acoustic", "tts")
 """Modules of ``training.export.models``, in the order that they run (intent builds on text_encoder)."""
 
 
