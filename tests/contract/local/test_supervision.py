@@ -101,7 +101,7 @@ def listening(port: int) -> socket.socket:
 
 
 def test_ports_that_are_taken_are_named_metrics_ports_too() -> None:
-    ports = Ports(**{name: free_port() for name in ("gateway", "asr", "text", "dialogue", "tts")})
+    ports = Ports(**{name: free_port() for name in ("gateway", "asr", "vision", "text", "dialogue", "tts")})
     with listening(ports.asr), listening(ports.metrics("tts")):
         taken = ports.occupied()
     assert {f"asr {ports.asr}", f"tts_metrics {ports.tts + 1000}"} <= set(taken)
