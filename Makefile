@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 DOMAIN ?= domains/shop
-# A recording of your own for the demo's first turn: make demo AUDIO=mine.wav
+# A recording of your own for the demo's first spoken turn: make demo AUDIO=mine.wav
 AUDIO ?=
 export FRONTDESK_DATA ?= ../shared/data
 export FRONTDESK_API_KEY_FILE ?= build/run/api_key
@@ -45,13 +45,14 @@ weights: .venv/runtime ## Fetch the pretrained weights, verified by SHA-256
 export: weights ## Make Triton's model repository, for DOMAIN=domains/shop
 	@$(BIN)/python -m training.export --weights $(WEIGHTS) --repository $(REPOSITORY) --domain $(DOMAIN)
 
-demo: export ## A spoken and a typed question, all the way; answers in build/demo
+demo: export ## What customers say, type and show, all the way; answers in build/demo
+	@test -f $(DOMAIN)/demo/demo.yaml || $(BIN)/frontdesk demo --domain $(DOMAIN) # says what is missing
 	@mkdir -p build/demo
 	@trap '$(BIN)/python -m services.local down --run-dir build/demo/run' EXIT; \
 	$(BIN)/python -m services.local up --free-ports --run-dir build/demo/run --data build/demo/data --domain $(DOMAIN_NAME); \
 	export FRONTDESK_API_KEY_FILE=build/demo/run/api_key FRONTDESK_ENDPOINT=$$($(BIN)/python -m services.local endpoint --run-dir build/demo/run); \
 	$(BIN)/frontdesk domain publish $(DOMAIN); \
-	$(BIN)/frontdesk demo --out build/demo $(if $(AUDIO),--audio '$(AUDIO)')
+	$(BIN)/frontdesk demo --domain $(DOMAIN) --out build/demo $(if $(AUDIO),--audio '$(AUDIO)')
 
 up: export ## Start the suite and leave it running
 	@$(BIN)/python -m services.local up --domain $(DOMAIN_NAME)
