@@ -135,7 +135,7 @@ class Examples:
         for place in self._rng.permutation(len(shown))[:count].tolist():
             language = self._pick(self._sources.domain.languages)
             turns.append((fusion_row(None, [self._seen(shown[place])], None), self.alone(place, language)))
-        for _ in range(round(count * _NOTHING_SHOWN)):
+        for _ in range(max(1, round(count * _NOTHING_SHOWN))):
             language = self._pick(self._sources.domain.languages)
             turns.append((fusion_row(None, [self._unknown()], None), self._nothing(language)))
         return self._batch(turns)
@@ -164,11 +164,7 @@ class Examples:
         its passages fit alike.
         """
         picture = self._sources.training.pictures[place].picture
-        answers = [s.answers[place] for s in self._asked_with.get(place, ()) if s.language == language]
-        spread: dict[int, float] = {}
-        for passage in answers or picture.passages:
-            at = self._places[language, passage]
-            spread[at] = spread.get(at, 0.0) + 1.0 / len(answers or picture.passages)
+        spread = self._sources.open_answers(place, language)
         return Told(
             language,
             passages=tuple(self._places[language, passage] for passage in picture.passages),
@@ -227,10 +223,7 @@ class Examples:
             return utterance.text, nothing, told
         showing = self._pick(self._sources.training.showing)
         unknown = self._nothing(showing.language)
-        spread: dict[int, float] = {}
-        for passage in showing.answers.values():
-            at = self._places[showing.language, passage]
-            spread[at] = spread.get(at, 0.0) + 1.0 / len(showing.answers)
+        spread = self._sources.shares(showing.language, list(showing.answers.values()))
         told = Told(
             showing.language,
             spread=spread,

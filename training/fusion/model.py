@@ -18,9 +18,7 @@ from torch.nn import functional
 from services.dialogue.fused import FRAME_ROWS
 from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, JOINT_WIDTH, REGION_WIDTH
 from training.fusion.arguments import FusionArguments
-
-PICTURE_ROWS: Final = 50
-"""Rows of one picture: 7 x 7 regions row by row, then the pooled vector."""
+from training.fusion.exported import PICTURE_ROWS
 
 LARGEST_SCALE: Final = 50.0
 """Of similarities, which are the joint vectors' cosines; 1 / temperature."""

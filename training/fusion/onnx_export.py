@@ -9,17 +9,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from services.dialogue.fused import fusion_inputs
 from services.dialogue.model import fusion_spec
+from services.dialogue.ports import Fused
 from services.inference.spec import VARIABLE
+from training.fusion.exported import marks, reference_rows
+from training.fusion.half_precision import halved
 from training.fusion.model import FusionModel
 
 MOST_DIFFERENCE: Final = 2e-2
 """Of a probability or of a joint vector's number, between what was trained and what is served."""
-_SMALLEST: Final = 64
-"""Fewer weights than these stay in full precision."""
 _LENGTHS: Final = {"text_tokens": 5, "regions": 100, "word_tokens": 7, "frames": 9}
 _MASKS: Final = {
     "text_tokens": "text_mask",
@@ -90,27 +91,6 @@ def export(model: FusionModel, file: Path) -> float:
     return difference
 
 
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store weights in half precision; the graph makes them whole once, when it is loaded."""
-    casts = []
-    for weight in model.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < _SMALLEST:
-            continue
-        name = weight.name
-        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{name}.half")
-        weight.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    # Shapes that the exporter noted beside them are of no use to a reader.
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    return model
-
-
 def check_parity(model: FusionModel, file: Path) -> float:
     """Give the largest difference between the model and its export, on batches of several shapes."""
     spec = fusion_spec("domain")
@@ -128,6 +108,15 @@ def check_parity(model: FusionModel, file: Path) -> float:
         for one, other in zip(found, expected, strict=True):
             largest = max(largest, float(np.abs(one - other.numpy()).max()))
     return largest
+
+
+def references(model: FusionModel) -> dict[str, list[list[float]]]:
+    """Give what the model itself says of ``reference_rows``."""
+    inputs = {name: torch.from_numpy(array) for name, array in fusion_inputs(reference_rows()).items()}
+    names = [tensor.name for tensor in fusion_spec("domain").inputs]
+    with torch.no_grad():
+        outputs = _Served(model.eval(), names)(*(inputs[name] for name in names))
+    return marks(Fused(*(output.numpy() for output in outputs)))
 
 
 def random_inputs(count: int, lengths: dict[str, int], seed: int = 0) -> dict[str, Tensor]:

@@ -13,6 +13,8 @@ from training.text.feature_cache import CachedTextFeatures
 _AN4: Final = "an4_speech"
 """CMU AN4: https://github.com/cmusphinx/an4"""
 _RATE: Final = 16_000
+ACOUSTIC_MODEL: Final = "acoustic@1"
+"""Space of the frames."""
 
 
 def read_an4(data: Path, features: CachedTextFeatures, encoder: Path = PRETRAINED) -> list[Sound]:

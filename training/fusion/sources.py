@@ -1,8 +1,9 @@
 """Everything that a domain and the data sets give to train a fusion model on, as the encoders see it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -79,7 +80,7 @@ class Split:
     negatives: tuple[Appearance, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sources:
     """See the module. ``passage_vectors`` float32 ``[p, 384]``, as stored, in the domain's order."""
 
@@ -92,10 +93,26 @@ class Sources:
     text_model: str
     image_model: str
 
-    @property
+    @cached_property
     def passage_places(self) -> dict[tuple[str, str], int]:
         """Where a passage stands, by language and id."""
         return {(p.language, p.id): place for place, p in enumerate(self.domain.passages)}
+
+    def shares(self, language: str, passages: Sequence[str]) -> dict[int, float]:
+        """Give the share of each passage, by its place, among ``passages``, which may stand there twice."""
+        places = self.passage_places
+        counted = Counter(places[language, passage] for passage in passages)
+        return {place: count / len(passages) for place, count in counted.items()}
+
+    def open_answers(self, picture: int, language: str) -> dict[int, float]:
+        """Give the shares in which passages fit a picture that is shown without a word.
+
+        They are those of the answers to what is asked with it; without questions its
+        passages fit alike.
+        """
+        asked = [s for s in self.training.showing if s.language == language and picture in s.answers]
+        own = self.training.pictures[picture].picture.passages
+        return self.shares(language, [showing.answers[picture] for showing in asked] or own)
 
 
 @dataclass(frozen=True, slots=True)
