@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from frontdesk.dialogue.v1 import dialogue_pb2_grpc, knowledge_pb2_grpc
 
 from services.dialogue.domain.bundle import BundleLimits
+from services.dialogue.fusion_client import TritonFusionModel
 from services.dialogue.intent_client import TritonIntentModel
 from services.dialogue.knowledge.base import KnowledgeBase, KnowledgeLimits
 from services.dialogue.knowledge.store import KnowledgeStore
@@ -27,15 +28,18 @@ async def main(settings: DialogueSettings) -> None:
     """Wire settings, store, models and servicers together, and serve."""
     triton = TritonClient(settings.triton_url)
     channel = open_channel(settings.text_target, retried=[TEXT])
-    embedder, intents, words = TextClient(channel), TritonIntentModel(triton), WordSplitter()
+    embedder, words = TextClient(channel), WordSplitter()
+    intents, fusion = TritonIntentModel(triton), TritonFusionModel(triton)
     store = KnowledgeStore(settings.data_dir / "knowledge.db")
     bundle_limits = BundleLimits(total_bytes=settings.max_bundle_bytes)
     views = Views(store, words, bundle_limits)
     await views.open()
     limits = KnowledgeLimits(passages=settings.max_passages)
-    base = KnowledgeBase(store, embedder, intents, views, lambda: datetime.now(UTC), bundle_limits, limits)
+    base = KnowledgeBase(
+        store, embedder, intents, fusion, views, lambda: datetime.now(UTC), bundle_limits, limits
+    )
     dialogue = DialogueServicer(
-        Responder(embedder, intents, words.split),
+        Responder(embedder, intents, fusion, words.split),
         base,
         views,
         max_text_characters=settings.max_text_characters,
@@ -44,7 +48,13 @@ async def main(settings: DialogueSettings) -> None:
     knowledge = KnowledgeServicer(base, views, embedder, words)
 
     async def ready() -> bool:
-        return all(await asyncio.gather(embedder.ready(), intents.ready(views.domain_names())))
+        return all(
+            await asyncio.gather(
+                embedder.ready(),
+                intents.ready(views.domain_names()),
+                fusion.ready(views.pictured_domain_names()),
+            )
+        )
 
     async def close() -> None:
         await channel.close(None)

@@ -9,11 +9,13 @@ _OR = {"en": (", ", " or "), "zh": ("、", "还是")}
 _SPACE = {"en": " ", "zh": ""}
 
 
-def template(domain: Domain, name: str, language: str, turn: int, options: Sequence[str] = ()) -> list[str]:
+def template(
+    domain: Domain, name: str, language: str, turn: int, options: Sequence[str] = (), product: str = ""
+) -> list[str]:
     """Give the sentences of a template; its variants take turns."""
     variants = domain.templates[name][language]
     text = variants[turn % len(variants)].format(
-        company=domain.company[language], options=listed(options, language)
+        company=domain.company[language], options=listed(options, language), product=product
     )
     return sentences(text)
 

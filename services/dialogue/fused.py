@@ -148,9 +148,14 @@ def passage_probabilities(
     best = float(bm25.max())
     if best > 0.0:
         values += weights.bm25 * (bm25.astype(np.float64) / best)
+    return softmax(values)
+
+
+def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the shares of values ``[n]``, at least one of them finite; they sum to 1."""
     grown = np.exp(values - values.max())
-    probabilities: NDArray[np.float64] = grown / grown.sum()
-    return probabilities
+    shares: NDArray[np.float64] = grown / grown.sum()
+    return shares
 
 
 def _text_rows(text: TextFeatures, most: int) -> Rows:

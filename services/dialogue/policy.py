@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from services.dialogue.domain.types import IntentHandoff, Policies
 from services.dialogue.evidence import AnswerKind, Calibrator, Candidate
+from services.dialogue.fused import FusionThresholds
 from services.dialogue.state import ConversationState
 
 
@@ -77,6 +78,20 @@ def decide(
         requested = intent.handoff is IntentHandoff.REQUESTED
         return Decided(Decision.HANDOFF, HandoffReason.REQUESTED if requested else HandoffReason.POLICY)
     if best.confidence >= thresholds.answer_at:
+        return Decided(Decision.ANSWER)
+    if state.consecutive_clarifications >= policies.max_clarifications:
+        return Decided(Decision.HANDOFF, HandoffReason.LOW_CONFIDENCE)
+    return Decided(Decision.ASK_BACK)
+
+
+def decide_shown(
+    probability: float, state: ConversationState, thresholds: FusionThresholds, policies: Policies
+) -> Decided:
+    """Decide a turn with pictures by the best passage's probability, 0 to 1.
+
+    Where nothing is likely the customer is asked too: a picture often needs a word beside it.
+    """
+    if probability >= thresholds.answer_at:
         return Decided(Decision.ANSWER)
     if state.consecutive_clarifications >= policies.max_clarifications:
         return Decided(Decision.HANDOFF, HandoffReason.LOW_CONFIDENCE)

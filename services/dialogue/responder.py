@@ -1,124 +1,47 @@
 """Answers one turn: understands, finds, decides, speaks. Pure orchestration over ports."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from services.dialogue.answers import deltas, template
 from services.dialogue.choices import chosen
+from services.dialogue.customer_input import CustomerInput
 from services.dialogue.domain.types import Domain
-from services.dialogue.evidence import AnswerKind, Candidate, Evidence, IntentProbability, rank_intents
+from services.dialogue.events import Event, LabelProbability, Understood
+from services.dialogue.evidence import AnswerKind, Candidate, Evidence, IntentProbability
 from services.dialogue.language import tell_language
-from services.dialogue.policy import Decided, Decision, HandoffReason, Judged, decide, judge
-from services.dialogue.ports import IntentModel, IntentProfile, Purpose, TextEmbedder
+from services.dialogue.likely_passages import best_and, likely_passages
+from services.dialogue.policy import Decided, Decision, HandoffReason, Judged, decide, decide_shown, judge
+from services.dialogue.ports import FusionModel, IntentModel, IntentProfile, TextEmbedder
 from services.dialogue.quoting import quote
-from services.dialogue.retrieval import Hit, Scores, SearchPassage
+from services.dialogue.replies import Replies
+from services.dialogue.retrieval import Hit, SearchPassage
+from services.dialogue.showing import Showing
+from services.dialogue.shown import Shown
 from services.dialogue.state import ConversationState
-from services.serving.errors import FailedPrecondition, InvalidArgument
+from services.dialogue.weighing import SearchableKnowledge, Split, TextWeigher
 
-TOP_INTENTS = 5
-
-_HANDOFF_TEMPLATES = {
-    HandoffReason.REQUESTED: "handoff_requested",
-    HandoffReason.LOW_CONFIDENCE: "handoff_unknown",
-    HandoffReason.POLICY: "handoff_policy",
-}
+TOP_LABELS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerInput:
-    """One turn's input.
+class _Words:
+    """What the words of a turn say, and what would be decided by them alone."""
 
-    ``language`` None: told from the script. ``vector`` is the query embedding
-    where the caller has it, L2-normalized, of the space ``embedding_model``.
-    """
-
-    text: str
-    language: str | None = None
-    vector: NDArray[np.float32] | None = None
-    embedding_model: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What the turn means; first event. ``intents`` at most 5, best first."""
-
-    intents: tuple[IntentProbability, ...]
-    language: str
-    confidence: float
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerDelta:
-    """The next piece of the answer, a sentence."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where the answer comes from; ``quote`` are the words of it that were said."""
-
-    passage: SearchPassage
-    quote: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """A person takes over; ``summary`` is one line for them."""
-
-    reason: HandoffReason
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The end: ``answer`` equals the deltas joined, ``state`` is to be stored."""
-
-    decision: Decision
-    answer: str
-    state: ConversationState
-
-
-Event = Understood | AnswerDelta | Citation | Handoff | Completed
-
-
-class SearchableKnowledge(Protocol):
-    """A knowledge base as of one moment."""
-
-    @property
-    def embedding_model(self) -> str:
-        """Space of its vectors; empty when it has no passage."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Width of its vectors; 0 when it has no passage."""
-        ...
-
-    def score(self, language: str, vector: NDArray[np.float32], words: Sequence[str]) -> Scores | None:
-        """Score the passages of a language; None when there are none."""
-        ...
-
-    def passage(self, passage_id: str, language: str) -> SearchPassage | None:
-        """Find a passage by id."""
-        ...
+    evidence: Evidence
+    profile: IntentProfile
+    best: Judged | None
+    decided: Decided
 
 
 class Responder:
     """Answers from one domain version and the knowledge beside it."""
 
     def __init__(
-        self, embedder: TextEmbedder, intents: IntentModel, split: Callable[[str, str], Sequence[str]]
+        self, embedder: TextEmbedder, intents: IntentModel, fusion: FusionModel, split: Split
     ) -> None:
         """``split`` gives the words of a text in a language."""
-        self._embedder = embedder
-        self._intents = intents
+        self._weigher = TextWeigher(embedder, intents, split)
+        self._showing = Showing(embedder, fusion, split)
         self._split = split
 
     async def understand(
@@ -127,11 +50,23 @@ class Responder:
         domain: Domain,
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
+        *,
+        passage_id: str = "",
     ) -> Understood:
-        """Say what an input means. ``remaining`` gives the seconds that are left."""
-        language = self._language(asked, domain, domain.default_language)
-        evidence, profile = await self._weigh(asked, language, domain, knowledge, remaining)
-        return _understood(evidence, judge(evidence.candidates(), profile.calibrators), profile)
+        """Say what an input means, with the best passages and ``passage_id`` where one is asked for.
+
+        ``remaining`` gives the seconds that are left. Raises what ``respond`` raises, and
+        ``InvalidArgument`` where there is nothing to understand.
+        """
+        state = ConversationState()
+        language = self._language(asked, domain, "")
+        if _fusible(asked, domain):
+            shown, asked = await self._showing.understand(asked, language, domain, knowledge, remaining)
+            words = await self._weigh(asked, state, language, domain, knowledge, remaining)
+            return _understood_shown(shown, _by_words(shown, words, domain), passage_id)
+        weighed = await self._weigh_words(asked, state, language, domain, knowledge, remaining)
+        passages = likely_passages(weighed.evidence, weighed.profile.calibrators)
+        return replace(_understood(weighed), passages=best_and(passages, passage_id))
 
     async def respond(
         self,
@@ -141,12 +76,13 @@ class Responder:
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
     ) -> AsyncGenerator[Event, None]:
-        """Answer one turn: one ``Understood``, then deltas and citations, perhaps a handoff, ``Completed``.
+        """Answer one turn: one ``Understood``, then deltas, citations and pictures, perhaps a handoff.
 
-        Raises ``FailedPrecondition`` when vectors or labels do not fit, and what the ports raise.
+        ``Completed`` ends it. Raises ``FailedPrecondition`` when vectors or labels do not
+        fit, and what the ports raise.
         """
-        language = self._language(asked, domain, state.language or domain.default_language)
-        turn = _Turn(domain, language, state)
+        language = self._language(asked, domain, state.language)
+        turn = Replies(domain, language, state)
         option = self._chosen(asked, language, state, knowledge)
         if option is not None:
             intent = next((i.id for i in domain.intents if option.id in i.passages), "")
@@ -155,23 +91,27 @@ class Responder:
             for event in turn.quote(option, 1.0, self._quoted(option, asked.text, domain), intent):
                 yield event
             return
+        if _fusible(asked, domain):
+            shown, asked = await self._showing.understand(asked, language, domain, knowledge, remaining)
+            words = await self._weigh(asked, state, language, domain, knowledge, remaining)
+            yield _understood_shown(shown, _by_words(shown, words, domain))
+            for event in self._act_on_shown(turn, shown, words, asked):
+                yield event
+            return
         if not asked.text.strip():
             yield Understood((), language, 0.0, "")
             # Nobody may have spoken: what was offered before can still be chosen.
             for event in turn.ask_for_question(state.last_intent, state.offered_passage_ids):
                 yield event
             return
-        evidence, profile = await self._weigh(asked, language, domain, knowledge, remaining)
-        best = judge(evidence.candidates(), profile.calibrators)
-        yield _understood(evidence, best, profile)
-        decided = decide(best, state, profile.thresholds, domain.policies)
-        for event in self._act(turn, decided, best, evidence, asked.text):
+        weighed = await self._weigh_words(asked, state, language, domain, knowledge, remaining)
+        yield _understood(weighed)
+        for event in self._act(turn, weighed, asked.text):
             yield event
 
-    def _act(
-        self, turn: "_Turn", decided: Decided, best: Judged | None, evidence: Evidence, text: str
-    ) -> Sequence[Event]:
-        candidate = best.candidate if best else None
+    def _act(self, turn: Replies, words: _Words, text: str) -> Sequence[Event]:
+        decided, evidence = words.decided, words.evidence
+        candidate = words.best.candidate if words.best else None
         intent = _intent_of(candidate, evidence)
         if decided.reason:
             return turn.hand_over(decided.reason, intent, evidence.options())
@@ -185,53 +125,66 @@ class Responder:
         name = candidate.intent.template if candidate and candidate.intent else None
         return turn.say(name or "ask_for_question", intent)
 
+    def _act_on_shown(
+        self, turn: Replies, shown: Shown, words: _Words | None, asked: CustomerInput
+    ) -> Sequence[Event]:
+        domain, count = turn.domain, turn.state.turn_count
+        told = replace(turn, seen=shown.told(domain, count))
+        if by_words := _by_words(shown, words, domain):
+            return self._act(told, by_words, asked.text)
+        decided = decide_shown(shown.confidence, turn.state, shown.profile.thresholds, domain.policies)
+        if decided.decision is Decision.ANSWER:
+            best = shown.hits[0]
+            told = replace(turn, seen=shown.told(domain, count, best.passage.id))
+            about = "\n".join([asked.text, asked.picture_words, *told.seen])
+            return told.quote(
+                best.passage,
+                best.score,
+                self._quoted(best.passage, about, domain),
+                shown.intent_of(domain, best.passage.id),
+                shown.picture_for(domain, best.passage.id),
+            )
+        options = shown.options(domain.policies.max_options)
+        intent = shown.intent_of(domain, options[0].passage.id if options else "")
+        if decided.reason:
+            return told.hand_over(decided.reason, intent, shown.hits)
+        if options:
+            return told.ask_back(options, intent)
+        unclear = not told.seen and "picture_unclear" in domain.templates
+        return told.ask_for_question(intent, name="picture_unclear" if unclear else "ask_for_question")
+
     async def _weigh(
         self,
         asked: CustomerInput,
+        state: ConversationState,
         language: str,
         domain: Domain,
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
-    ) -> tuple[Evidence, IntentProfile]:
+    ) -> _Words | None:
+        """Weigh the words of a turn with pictures; None where there are none."""
         if not asked.text.strip():
-            raise InvalidArgument("INPUT_EMPTY", "nothing to understand: send text", field="input.text")
-        profile = await self._intents.profile(domain.name)
-        if profile.labels != domain.labels:
-            raise FailedPrecondition(
-                "INTENT_LABELS_MISMATCH",
-                f"the model {profile.model} was trained on other intents than {domain.version} has:"
-                " train and load its model, or publish the domain that the model was trained on",
-            )
-        vector, space = asked.vector, asked.embedding_model
-        if vector is None:
-            found = await self._embedder.embed([asked.text], Purpose.QUERY, timeout_seconds=remaining())
-            vector, space = found.vectors[0], found.embedding_model
-        for needed, what in (
-            (profile.embedding_model, profile.model),
-            (knowledge.embedding_model, "the index"),
-        ):
-            if needed and needed != space:
-                raise FailedPrecondition(
-                    "EMBEDDING_MODEL_MISMATCH",
-                    f"the text is embedded by {space}, {what} needs {needed}: publish the domain again"
-                    " and export its intent model with the text encoder that runs",
-                )
-        if knowledge.width not in (0, len(vector)):
-            raise InvalidArgument(
-                "EMBEDDING_INVALID",
-                f"the embedding has {len(vector)} numbers, those of {space} have {knowledge.width}",
-                field="input.text_embedding.sentence",
-            )
-        probabilities = await self._intents.probabilities(domain.name, vector, timeout_seconds=remaining())
-        scores = knowledge.score(language, vector, self._split(asked.text, language))
-        known = {intent.id: intent for intent in domain.intents}
-        ranked = rank_intents(profile.labels, list(probabilities))
-        return Evidence(language, ranked, scores, known, profile.rank_weights), profile
+            return None
+        return await self._weigh_words(asked, state, language, domain, knowledge, remaining)
 
-    def _language(self, asked: CustomerInput, domain: Domain, default: str) -> str:
-        if default not in domain.languages:
-            default = domain.default_language
-        return asked.language or tell_language(asked.text, domain.languages, default)
+    async def _weigh_words(
+        self,
+        asked: CustomerInput,
+        state: ConversationState,
+        language: str,
+        domain: Domain,
+        knowledge: SearchableKnowledge,
+        remaining: Callable[[], float],
+    ) -> _Words:
+        evidence, profile = await self._weigher.weigh(asked, language, domain, knowledge, remaining)
+        best = judge(evidence.candidates(), profile.calibrators)
+        return _Words(evidence, profile, best, decide(best, state, profile.thresholds, domain.policies))
+
+    def _language(self, asked: CustomerInput, domain: Domain, before: str) -> str:
+        """Give the language of the text; without one the session's, that of words shown, the default."""
+        if before not in domain.languages:
+            before = tell_language(asked.picture_words, domain.languages, domain.default_language)
+        return asked.language or tell_language(asked.text, domain.languages, before)
 
     def _chosen(
         self, asked: CustomerInput, language: str, state: ConversationState, knowledge: SearchableKnowledge
@@ -248,60 +201,48 @@ class Responder:
         return quote(passage.text, split(text), split, domain.policies.max_quoted_sentences)
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """The events of each decision, with the state that follows."""
-
-    domain: Domain
-    language: str
-    state: ConversationState
-
-    def quote(self, passage: SearchPassage, score: float, quoted: list[str], intent: str) -> list[Event]:
-        parts = deltas(quoted, self.language)
-        citation = Citation(passage, "".join(parts), score)
-        state = self.state.answered(self.language, intent)
-        return [*map(AnswerDelta, parts), citation, Completed(Decision.ANSWER, "".join(parts), state)]
-
-    def say(self, name: str, intent: str) -> list[Event]:
-        state = self.state.answered(self.language, intent)
-        return self._said(name, Decision.ANSWER, state)
-
-    def ask_back(self, options: Sequence[Hit], intent: str) -> list[Event]:
-        offered = tuple(option.passage.id for option in options)
-        state = self.state.asked_back(self.language, intent, offered)
-        return self._said("ask_back", Decision.ASK_BACK, state, [option.passage.title for option in options])
-
-    def ask_for_question(self, intent: str, offered: tuple[str, ...] = ()) -> list[Event]:
-        state = self.state.asked_back(self.language, intent, offered)
-        return self._said("ask_for_question", Decision.ASK_BACK, state)
-
-    def hand_over(self, reason: HandoffReason, intent: str, options: Sequence[Hit]) -> list[Event]:
-        about = next((item.description for item in self.domain.intents if item.id == intent), "")
-        topics = ", ".join(option.passage.title for option in options[:2])
-        facts = [
-            f"Language {self.language}",
-            f"turn {self.state.turn_count + 1}",
-            f"intent {intent} ({about})" if about else "intent unknown",
-            f"nearest passages: {topics}" if reason is HandoffReason.LOW_CONFIDENCE and topics else "",
-        ]
-        handoff = Handoff(reason, "; ".join(filter(None, facts)))
-        state = self.state.over_to_person(self.language, intent)
-        if self.state.handed_off:
-            return self._said("already_handed_off", Decision.HANDOFF, state)
-        *said, completed = self._said(_HANDOFF_TEMPLATES[reason], Decision.HANDOFF, state)
-        return [*said, handoff, completed]
-
-    def _said(
-        self, name: str, decision: Decision, state: ConversationState, options: Sequence[str] = ()
-    ) -> list[Event]:
-        parts = template(self.domain, name, self.language, self.state.turn_count, options)
-        pieces = deltas(parts, self.language)
-        return [*map(AnswerDelta, pieces), Completed(decision, "".join(pieces), state)]
+def _fusible(asked: CustomerInput, domain: Domain) -> bool:
+    """Whether a turn is understood by the domain's fusion model."""
+    return bool(domain.pictures) and asked.shows
 
 
-def _understood(evidence: Evidence, best: Judged | None, profile: IntentProfile) -> Understood:
-    confidence = best.confidence if best else 0.0
-    return Understood(evidence.intents[:TOP_INTENTS], evidence.language, confidence, profile.model)
+def _by_words(shown: Shown, words: _Words | None, domain: Domain) -> _Words | None:
+    """Give the words where they decide a turn with pictures, else None.
+
+    Who asks for a person, or for what a person must see to, gets one whatever the picture
+    shows. Words that are sure decide where the pictures show nothing known and the fused
+    evidence is not sure.
+    """
+    if words is None:
+        return None
+    if words.decided.reason in (HandoffReason.REQUESTED, HandoffReason.POLICY):
+        return words
+    if shown.confidence >= shown.profile.thresholds.answer_at:
+        return None
+    if shown.sure_pictures(domain) or shown.sure_product():
+        return None
+    return words if words.decided.decision is Decision.ANSWER else None
+
+
+def _understood(words: _Words) -> Understood:
+    confidence = words.best.confidence if words.best else 0.0
+    evidence = words.evidence
+    return Understood(evidence.intents[:TOP_LABELS], evidence.language, confidence, words.profile.model)
+
+
+def _understood_shown(shown: Shown, by_words: _Words | None, passage_id: str = "") -> Understood:
+    confidence = by_words.best.confidence if by_words and by_words.best else shown.confidence
+    passages = tuple(LabelProbability(hit.passage.id, hit.score) for hit in shown.hits)
+    return Understood(
+        shown.intents[:TOP_LABELS],
+        shown.language,
+        confidence,
+        shown.profile.model,
+        shown.products[:TOP_LABELS],
+        shown.kinds[:TOP_LABELS],
+        shown.seen,
+        best_and(passages, passage_id),
+    )
 
 
 def _intent_of(candidate: Candidate | None, evidence: Evidence) -> str:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import grpc
-import numpy as np
 from frontdesk.dialogue.v1 import dialogue_pb2, dialogue_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -15,19 +14,9 @@ from services.dialogue.domain.types import DOMAIN_NAME, Domain
 from services.dialogue.knowledge.base import KnowledgeBase
 from services.dialogue.knowledge.index import KnowledgeIndex
 from services.dialogue.knowledge.views import Views
-from services.dialogue.language import known_language
-from services.dialogue.policy import Decision, HandoffReason
-from services.dialogue.responder import (
-    AnswerDelta,
-    Citation,
-    Completed,
-    CustomerInput,
-    Event,
-    Handoff,
-    Responder,
-    Understood,
-)
+from services.dialogue.responder import Responder
 from services.dialogue.state import ConversationState
+from services.dialogue.wire import InputLimits, customer_input, from_state, to_response, to_understanding
 from services.serving.deadlines import remaining_seconds
 from services.serving.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from services.serving.identity import current_caller
@@ -35,17 +24,6 @@ from services.serving.identity import current_caller
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_CHUNK_BYTES = 1024 * 1024
-
-_DECISIONS = {
-    Decision.ANSWER: dialogue_pb2.DECISION_ANSWER,
-    Decision.ASK_BACK: dialogue_pb2.DECISION_ASK_BACK,
-    Decision.HANDOFF: dialogue_pb2.DECISION_HANDOFF,
-}
-_REASONS = {
-    HandoffReason.REQUESTED: dialogue_pb2.HANDOFF_REASON_REQUESTED,
-    HandoffReason.LOW_CONFIDENCE: dialogue_pb2.HANDOFF_REASON_LOW_CONFIDENCE,
-    HandoffReason.POLICY: dialogue_pb2.HANDOFF_REASON_POLICY,
-}
 
 
 class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
@@ -63,7 +41,7 @@ class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
         self._responder = responder
         self._knowledge = knowledge
         self._views = views
-        self._max_text_characters = max_text_characters
+        self._limits = InputLimits(text_characters=max_text_characters)
         self._max_bundle_bytes = max_bundle_bytes
 
     async def Respond(  # noqa: N802 (the RPC's name)
@@ -72,24 +50,28 @@ class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
         """Answer one turn."""
         if not request.HasField("input"):
             raise InvalidArgument("INPUT_MISSING", "nothing to answer: send the input", field="input")
-        state = _state(request.state) if request.HasField("state") else ConversationState()
+        state = from_state(request.state) if request.HasField("state") else ConversationState()
         domain, index = await self._answering(request.domain, state.domain_version)
-        asked = self._asked(request.input, domain)
+        asked = customer_input(request.input, domain, self._limits)
         state = replace(state, domain_version=domain.version)
         events = self._responder.respond(asked, state, domain, index, _remaining(context))
         async for event in events:
-            yield _response(event)
+            yield to_response(event)
 
     async def Understand(  # noqa: N802
         self, request: dialogue_pb2.UnderstandRequest, context: Context
     ) -> dialogue_pb2.UnderstandResponse:
         """Understand one input."""
-        if not request.input.text.strip():
-            raise InvalidArgument("INPUT_EMPTY", "nothing to understand: send text", field="input.text")
-        domain, index = await self._answering(request.domain, "")
-        asked = self._asked(request.input, domain)
-        understood = await self._responder.understand(asked, domain, index, _remaining(context))
-        return dialogue_pb2.UnderstandResponse(understanding=_understanding(understood))
+        if not (request.input.text.strip() or request.input.images):
+            raise InvalidArgument(
+                "INPUT_EMPTY", "nothing to understand: send text or pictures", field="input.text"
+            )
+        domain, index = await self._answering(request.domain, request.domain_version)
+        asked = customer_input(request.input, domain, self._limits)
+        understood = await self._responder.understand(
+            asked, domain, index, _remaining(context), passage_id=request.passage_id
+        )
+        return dialogue_pb2.UnderstandResponse(understanding=to_understanding(understood))
 
     async def PublishDomain(  # noqa: N802
         self, request_iterator: AsyncIterator[dialogue_pb2.PublishDomainRequest], context: Context
@@ -114,34 +96,6 @@ class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
                 "NOTHING_PUBLISHED", "no domain is published: run `frontdesk domain publish DIR` first"
             )
         return view.domain, view.index
-
-    def _asked(self, given: dialogue_pb2.CustomerInput, domain: Domain) -> CustomerInput:
-        if len(given.text) > self._max_text_characters:
-            raise InvalidArgument(
-                "TEXT_TOO_LONG",
-                f"the text has {len(given.text)} characters: {self._max_text_characters} at most",
-                field="input.text",
-            )
-        language = None
-        if given.language_code:
-            language = known_language(given.language_code, domain.languages, "input.language_code")
-        if not given.HasField("text_embedding"):
-            return CustomerInput(given.text, language)
-        if not given.embedding_model:
-            raise InvalidArgument(
-                "EMBEDDING_MODEL_MISSING",
-                "the embedding's vector space is not named: send embedding_model with it",
-                field="input.embedding_model",
-            )
-        vector = np.asarray(given.text_embedding.sentence, np.float32)
-        length = float(np.linalg.norm(vector.astype(np.float64))) if vector.size else 0.0
-        if not np.isfinite(length) or abs(length - 1.0) > 0.01:
-            raise InvalidArgument(
-                "EMBEDDING_INVALID",
-                "the embedding is not a vector of length 1: pass on TextService's, or leave it out",
-                field="input.text_embedding.sentence",
-            )
-        return CustomerInput(given.text, language, vector, given.embedding_model)
 
     async def _receive(self, requests: AsyncIterator[dialogue_pb2.PublishDomainRequest]) -> tuple[str, bytes]:
         config: dialogue_pb2.DomainBundleConfig | None = None
@@ -203,70 +157,3 @@ class DialogueServicer(dialogue_pb2_grpc.DialogueServiceServicer):
 
 def _remaining(context: Context) -> Callable[[], float]:
     return lambda: remaining_seconds(context)
-
-
-def _state(given: dialogue_pb2.ConversationState) -> ConversationState:
-    return ConversationState(
-        schema_version=given.schema_version,
-        domain_version=given.domain_version,
-        turn_count=given.turn_count,
-        language=given.language_code,
-        last_intent=given.last_intent,
-        consecutive_clarifications=given.consecutive_clarifications,
-        offered_passage_ids=tuple(given.offered_passage_ids),
-        handed_off=given.handed_off,
-    )
-
-
-def _response(event: Event) -> dialogue_pb2.RespondResponse:
-    match event:
-        case Understood():
-            return dialogue_pb2.RespondResponse(understanding=_understanding(event))
-        case AnswerDelta():
-            return dialogue_pb2.RespondResponse(answer_delta=event.text)
-        case Citation():
-            passage = event.passage
-            return dialogue_pb2.RespondResponse(
-                citation=dialogue_pb2.Citation(
-                    passage_id=passage.id,
-                    title=passage.title,
-                    quote=event.quote,
-                    uri=passage.uri,
-                    language_code=passage.language,
-                    source_version=passage.source_version,
-                    score=event.score,
-                )
-            )
-        case Handoff():
-            handoff = dialogue_pb2.Handoff(reason=_REASONS[event.reason], summary=event.summary)
-            return dialogue_pb2.RespondResponse(handoff=handoff)
-        case Completed():
-            state = event.state
-            return dialogue_pb2.RespondResponse(
-                completed=dialogue_pb2.ResponseCompleted(
-                    decision=_DECISIONS[event.decision],
-                    answer=event.answer,
-                    state=dialogue_pb2.ConversationState(
-                        schema_version=state.schema_version,
-                        domain_version=state.domain_version,
-                        turn_count=state.turn_count,
-                        language_code=state.language,
-                        last_intent=state.last_intent,
-                        consecutive_clarifications=state.consecutive_clarifications,
-                        offered_passage_ids=state.offered_passage_ids,
-                        handed_off=state.handed_off,
-                    ),
-                )
-            )
-
-
-def _understanding(understood: Understood) -> dialogue_pb2.Understanding:
-    return dialogue_pb2.Understanding(
-        intents=[
-            dialogue_pb2.IntentScore(intent=item.label, probability=item.probability)
-            for item in understood.intents
-        ],
-        language_code=understood.language,
-        confidence=understood.confidence,
-        model=understood.model,
-    )

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from services.dialogue.domain.bundle import BundleLimits, pack
 from services.dialogue.domain.loader import load_files
 from services.dialogue.domain.types import OUT_OF_SCOPE, Domain
 from services.dialogue.evidence import FEATURES, AnswerKind, Calibrator, RankWeights
+from services.dialogue.fusion_client import TritonFusionModel
 from services.dialogue.intent_client import TritonIntentModel, manifest_entry
 from services.dialogue.knowledge.base import KnowledgeBase, KnowledgeLimits
 from services.dialogue.knowledge.store import KnowledgeStore
@@ -28,7 +29,8 @@ from services.dialogue.responder import Responder
 from services.inference.port import Tensors
 from services.serving.errors import FrontdeskError
 from tests.fakes.domain_folder import domain_files
-from tests.fakes.inference import FakeInference
+from tests.fakes.fusion import fusion_model, fusion_parameters
+from tests.fakes.inference import Compute, FakeInference
 
 RANK_WEIGHTS = RankWeights(
     log_intent=1.0, cosine=40.0, bm25_share=1.0, sibling_cosine=90.0, sibling_bm25_share=1.0
@@ -66,7 +68,9 @@ class FakeEmbedder:
         self.gate.set()
         self.asked = asyncio.Event()
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, *, include_tokens: bool = False, timeout_seconds: float
+    ) -> Embeddings:
         assert timeout_seconds > 0
         assert all(texts), "an empty text"
         if self.fail_with:
@@ -74,7 +78,12 @@ class FakeEmbedder:
         self.asked.set()
         await self.gate.wait()
         self.embedded += len(texts)
-        return Embeddings(np.stack([embedded(text) for text in texts]), self.embedding_model)
+        tokens = [np.stack([embedded(word) for word in text.split()]) for text in texts]
+        return Embeddings(
+            np.stack([embedded(text) for text in texts]),
+            self.embedding_model,
+            tuple(tokens) if include_tokens else (),
+        )
 
     async def ready(self) -> bool:
         return self.fail_with is None
@@ -93,8 +102,12 @@ def calibrated(**weights: float) -> dict[AnswerKind, Calibrator]:
     }
 
 
-def intent_inference(domain: Domain, embedding_model: str = "letters@1") -> FakeInference:
-    """Give a Triton with the intent model of a domain: the label of the nearest example."""
+def dialogue_inference(domain: Domain, embedding_model: str = "letters@1") -> FakeInference:
+    """Give a Triton with a domain's models.
+
+    The intent model gives the label of the nearest example. A domain with pictures has
+    a fusion model, too.
+    """
     by_label = {intent.id: intent.examples for intent in domain.intents} | {OUT_OF_SCOPE: domain.out_of_scope}
     examples = [
         np.stack([embedded(text) for texts in by_label[label].values() for text in texts])
@@ -118,8 +131,13 @@ def intent_inference(domain: Domain, embedding_model: str = "letters@1") -> Fake
             RANK_WEIGHTS,
         ),
     }
-    name = f"intent_{domain.name}"
-    return FakeInference({name: compute}, {name: {"manifest": json.dumps(manifest)}})
+    name, fusion = f"intent_{domain.name}", f"fusion_{domain.name}"
+    models: dict[str, Compute] = {name: compute}
+    parameters: dict[str, Mapping[str, str]] = {name: {"manifest": json.dumps(manifest)}}
+    if domain.pictures:
+        models[fusion] = fusion_model(domain, embedded)
+        parameters[fusion] = fusion_parameters(domain, embedding_model)
+    return FakeInference(models, parameters)
 
 
 @dataclass
@@ -133,10 +151,11 @@ class DialogueParts:
 
     def __post_init__(self) -> None:
         self.domain = load_files(self.files)
-        self.inference = intent_inference(self.domain)
+        self.inference = dialogue_inference(self.domain)
         self.intents = TritonIntentModel(self.inference)
+        self.fusion = TritonFusionModel(self.inference)
         self.words = word_splitter()
-        self.responder = Responder(self.embedder, self.intents, self.words.split)
+        self.responder = Responder(self.embedder, self.intents, self.fusion, self.words.split)
         self.reopen()
 
     def reopen(self) -> None:
@@ -148,6 +167,7 @@ class DialogueParts:
             self.store,
             self.embedder,
             self.intents,
+            self.fusion,
             self.views,
             lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             bundle_limits,

@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from services.dialogue.customer_input import CustomerInput
 from services.dialogue.domain.loader import load_domain
 from services.dialogue.domain.types import Domain, EvaluationQuestion
+from services.dialogue.events import Citation, Completed, Understood
+from services.dialogue.fusion_client import TritonFusionModel
 from services.dialogue.intent_client import TritonIntentModel
 from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.model import intent_spec
 from services.dialogue.policy import Decision
 from services.dialogue.ports import Embeddings, Purpose
-from services.dialogue.responder import Citation, Completed, CustomerInput, Responder, Understood
+from services.dialogue.responder import Responder
 from services.dialogue.retrieval import search
 from services.dialogue.state import ConversationState
 from services.inference.port import InferenceClient
@@ -41,7 +44,9 @@ class _Encoder:
     def __init__(self, encoder: CachedTextEncoder) -> None:
         self.encoder = encoder
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose, *, timeout_seconds: float) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, *, include_tokens: bool = False, timeout_seconds: float
+    ) -> Embeddings:
         return Embeddings(self.encoder(texts, purpose), self.encoder.embedding_model)
 
     async def ready(self) -> bool:
@@ -84,8 +89,10 @@ async def evaluate(domain: Domain, repository: Path) -> list[Outcome]:
     encoder = CachedTextEncoder.beside(repository)
     words = WordSplitter()
     index = index_passages(domain, encoder, encoder.embedding_model, words)
-    head = TritonIntentModel(cast(InferenceClient, _Head(repository / intent_spec(domain.name).name / "1")))
-    responder = Responder(_Encoder(encoder), head, words.split)
+    models = cast(InferenceClient, _Head(repository / intent_spec(domain.name).name / "1"))
+    # The questions come without pictures: nothing is fused.
+    intents, fusion = TritonIntentModel(models), TritonFusionModel(models)
+    responder = Responder(_Encoder(encoder), intents, fusion, words.split)
     outcomes = []
     for question in domain.evaluation:
         vector = encoder([question.question], Purpose.QUERY)[0]

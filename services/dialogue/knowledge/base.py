@@ -23,8 +23,9 @@ from services.dialogue.knowledge.records import (
 )
 from services.dialogue.knowledge.store import KnowledgeStore, Vectors
 from services.dialogue.knowledge.views import Views
+from services.dialogue.labels import check_fusion_labels, difference
 from services.dialogue.passage_vectors import passage_text, passage_vectors
-from services.dialogue.ports import IntentModel, Purpose, TextEmbedder
+from services.dialogue.ports import FusionModel, IntentModel, Purpose, TextEmbedder
 from services.serving.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -67,6 +68,7 @@ class KnowledgeBase:
         store: KnowledgeStore,
         embedder: TextEmbedder,
         intents: IntentModel,
+        fusion: FusionModel,
         views: Views,
         now: Callable[[], datetime],
         bundle_limits: BundleLimits,
@@ -75,6 +77,7 @@ class KnowledgeBase:
         self._store = store
         self._embedder = embedder
         self._intents = intents
+        self._fusion = fusion
         self._views = views
         self._now = now
         self._bundle_limits = bundle_limits
@@ -86,16 +89,20 @@ class KnowledgeBase:
         """Check, embed and keep a bundle, and make it current. The same content again changes nothing.
 
         Raises ``InvalidArgument`` (faults, each a violation), ``FailedPrecondition``
-        (labels or spaces do not fit the intent model's), ``ResourceExhausted``.
+        (labels or spaces do not fit the models'), ``ResourceExhausted``.
         """
         domain = await asyncio.to_thread(self._read, name, bundle)
         profile = await self._intents.profile(domain.name, fresh=True)
         if profile.labels != domain.labels:
             raise FailedPrecondition(
                 "INTENT_LABELS_MISMATCH",
-                f"{profile.model} knows other intents: {_difference(profile.labels, domain.labels)}."
+                f"{profile.model} knows other intents: {difference(profile.labels, domain.labels)}."
                 " Export the intent model of this folder, load it, then publish",
             )
+        # A domain without pictures needs no fusion model.
+        fused = await self._fusion.profile(domain.name, fresh=True) if domain.pictures else None
+        if fused:
+            check_fusion_labels(fused, domain)
         records = [
             PassageRecord(p.id, p.language, p.id, 0, p.title, p.text, "", domain.version)
             for p in domain.passages
@@ -109,12 +116,16 @@ class KnowledgeBase:
                 )
             probe = await self._embedder.embed([records[0].title], Purpose.QUERY, timeout_seconds=remaining())
             space = probe.embedding_model
-            if space != profile.embedding_model:
-                raise FailedPrecondition(
-                    "EMBEDDING_MODEL_MISMATCH",
-                    f"{profile.model} was trained on {profile.embedding_model}, but texts are embedded by"
-                    f" {space}: export the intent model again",
-                )
+            trained_on = {profile.model: profile.embedding_model}
+            if fused:
+                trained_on[fused.model] = fused.embedding_models.text
+            for model, needed in trained_on.items():
+                if space != needed:
+                    raise FailedPrecondition(
+                        "EMBEDDING_MODEL_MISMATCH",
+                        f"{model} was trained on {needed}, but texts are embedded by {space}:"
+                        " train and export it again",
+                    )
             # Documents move along when the vector space changes.
             missing = await self._without_vector(tenant, space, [*records, *await self._passages(tenant, "")])
             before = await asyncio.to_thread(self._store.release, tenant, domain.version)
@@ -286,10 +297,3 @@ async def _finished(work: Coroutine[Any, Any, _T]) -> _T:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
-
-
-def _difference(known: Sequence[str], wanted: Sequence[str]) -> str:
-    missing, surplus = sorted(set(wanted) - set(known)), sorted(set(known) - set(wanted))
-    parts = [f"missing {', '.join(missing[:10])}"] if missing else []
-    parts += [f"surplus {', '.join(surplus[:10])}"] if surplus else []
-    return "; ".join(parts) or "the same in another order"

@@ -27,7 +27,7 @@ class LanguageIndex:
         """Build from at least one passage; all vectors have the same width."""
         self.passages = tuple(entry.passage for entry in entries)
         self.positions = {passage.id: place for place, passage in enumerate(self.passages)}
-        self._vectors = np.stack([entry.vector for entry in entries]).astype(np.float32)
+        self.vectors = np.stack([entry.vector for entry in entries]).astype(np.float32)
         self._bm25: bm25s.BM25 | None = None
         if any(entry.words for entry in entries):
             self._bm25 = bm25s.BM25()
@@ -39,7 +39,7 @@ class LanguageIndex:
         known = [word for word in words if self._bm25 and word in self._bm25.vocab_dict]
         if self._bm25 and known:
             bm25 = self._bm25.get_scores(known).astype(np.float32)
-        return Scores(self.passages, self.positions, self._vectors @ vector, bm25)
+        return Scores(self.passages, self.positions, self.vectors @ vector, bm25)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,12 @@ class Views:
         """Give the names of all domains that are current for anyone."""
         return sorted({name for current in self._current.values() for name in current})
 
+    def pictured_domain_names(self) -> list[str]:
+        """Give the names of those of them that have pictures."""
+        current = [(tenant, version) for tenant, names in self._current.items() for version in names.values()]
+        domains = [view.domain for key in current if (view := self._views.get(key))]
+        return sorted({domain.name for domain in domains if domain and domain.pictures})
+
     async def view(self, tenant: str, domain: str = "", pinned: str = "") -> View:
         """Give what to answer from: the ``pinned`` version, or the current one of a domain.
 

@@ -235,9 +235,9 @@ async def test_another_encoder_embeds_everything_again(parts: DialogueParts) -> 
     await other.views.open()
     with pytest.raises(FailedPrecondition, match="trained on letters@1"):
         await other.publish()
-    from tests.fakes.dialogue import intent_inference
+    from tests.fakes.dialogue import dialogue_inference
 
-    other.intents._inference = intent_inference(other.domain, "letters@2")
+    other.intents._inference = dialogue_inference(other.domain, "letters@2")
     published = await other.base.publish("demo", "kiosk", other.bundle, seconds)
     view = await other.views.view("demo")
     assert not published.unchanged

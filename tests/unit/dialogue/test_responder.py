@@ -6,16 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.dialogue.customer_input import CustomerInput
+from services.dialogue.events import AnswerDelta, Citation, Completed, Event, Handoff, Understood
 from services.dialogue.policy import Decision, HandoffReason
-from services.dialogue.responder import (
-    AnswerDelta,
-    Citation,
-    Completed,
-    CustomerInput,
-    Event,
-    Handoff,
-    Understood,
-)
 from services.dialogue.state import ConversationState
 from services.serving.errors import FailedPrecondition, InvalidArgument, Unavailable
 from tests.fakes.dialogue import DialogueParts, embedded

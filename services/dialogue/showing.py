@@ -1,0 +1,184 @@
+"""Understands a turn with pictures: embeds what is missing, fuses, and ranks the passages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.dialogue.customer_input import CustomerInput
+from services.dialogue.domain.types import OTHER, Domain
+from services.dialogue.events import SeenPicture
+from services.dialogue.evidence import rank_intents
+from services.dialogue.fused import (
+    PictureFeatures,
+    TextFeatures,
+    fusion_rows,
+    passage_probabilities,
+)
+from services.dialogue.labels import check_fusion_labels
+from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, REGION_WIDTH
+from services.dialogue.passage_joints import PassageJoints
+from services.dialogue.ports import Fused, FusionModel, FusionProfile, Purpose, TextEmbedder
+from services.dialogue.retrieval import Hit, hit
+from services.dialogue.shown import Shown, ranked_labels
+from services.dialogue.weighing import SearchableKnowledge, Split
+from services.serving.errors import FailedPrecondition, InvalidArgument
+
+EMBEDDED_CHARACTERS = 2_000
+"""Of the words in one picture; the fusion model takes fewer tokens than they have."""
+
+
+class Showing:
+    """Understands by the domain's fusion model."""
+
+    def __init__(self, embedder: TextEmbedder, fusion: FusionModel, split: Split) -> None:
+        self._embedder = embedder
+        self._fusion = fusion
+        self._joints = PassageJoints(fusion)
+        self._split = split
+
+    async def understand(
+        self,
+        asked: CustomerInput,
+        language: str,
+        domain: Domain,
+        knowledge: SearchableKnowledge,
+        remaining: Callable[[], float],
+    ) -> tuple[Shown, CustomerInput]:
+        """Understand a turn of which a picture is known; give the input too, with what was embedded.
+
+        Raises ``FailedPrecondition`` when labels or vector spaces do not fit, ``InvalidArgument``
+        for vectors of another width, and what the ports raise.
+        """
+        profile = await self._fusion.profile(domain.name)
+        check_fusion_labels(profile, domain)
+        if not asked.text.strip():
+            asked = replace(asked, vector=None, tokens=None)
+        asked = await self._embedded(asked, remaining)
+        frames = asked.frames if profile.embedding_models.acoustic else None
+        _check_spaces(asked, profile, knowledge)
+        text = None
+        if asked.vector is not None and asked.tokens is not None:
+            text = TextFeatures(asked.vector, asked.tokens)
+        known = [(place, picture) for place, picture in enumerate(asked.pictures) if picture.known]
+        features = [PictureFeatures(p.pooled, p.regions, p.embedded_words) for _, p in known]
+        fused = await self._fusion.fuse(
+            domain.name, fusion_rows(text, features, frames), timeout_seconds=remaining()
+        )
+        labels = profile.labels
+        shown = Shown(
+            language=language,
+            profile=profile,
+            intents=rank_intents(labels.intents, list(fused.intents[0])),
+            products=ranked_labels(labels.products, fused.products[0].tolist()),
+            kinds=ranked_labels(labels.kinds, fused.kinds[1:].mean(axis=0).tolist()),
+            seen=tuple(
+                _seen(place, labels.pictures, fused.pictures[row])
+                for row, (place, _) in enumerate(known, start=1)
+            ),
+            seen_products=ranked_labels(labels.products, fused.products[1:].max(axis=0).tolist()),
+            hits=await self._hits(asked, language, domain, knowledge, profile, fused, remaining),
+        )
+        return shown, asked
+
+    async def _hits(
+        self,
+        asked: CustomerInput,
+        language: str,
+        domain: Domain,
+        knowledge: SearchableKnowledge,
+        profile: FusionProfile,
+        fused: Fused,
+        remaining: Callable[[], float],
+    ) -> tuple[Hit, ...]:
+        words = [*self._split(asked.text, language), *self._split(asked.picture_words, language)]
+        vector = np.zeros(knowledge.width, np.float32) if asked.vector is None else asked.vector
+        index = knowledge.by_language.get(language)
+        scores = knowledge.score(language, vector, words)
+        if index is None or scores is None:
+            return ()
+        passages = await self._joints.of(index, domain.name, profile, timeout_seconds=remaining())
+        probabilities = passage_probabilities(
+            profile.ranking_without_text if asked.vector is None else profile.ranking,
+            passages @ fused.joint[0],
+            None if asked.vector is None else scores.cosine,
+            scores.bm25,
+        )
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(hit(scores, int(place), float(probabilities[place])) for place in order)
+
+    async def _embedded(self, asked: CustomerInput, remaining: Callable[[], float]) -> CustomerInput:
+        """Embed the text and the words in pictures, as far as the caller did not, in one call."""
+        texts = [asked.text] if asked.text.strip() and (asked.vector is None or asked.tokens is None) else []
+        wordy = [
+            place
+            for place, picture in enumerate(asked.pictures)
+            if picture.words.strip() and picture.embedded_words is None
+        ]
+        wanted = texts + [asked.pictures[place].words[:EMBEDDED_CHARACTERS] for place in wordy]
+        if not wanted:
+            return asked
+        found = await self._embedder.embed(
+            wanted, Purpose.QUERY, include_tokens=True, timeout_seconds=remaining()
+        )
+        if asked.embedding_model not in ("", found.embedding_model):
+            raise FailedPrecondition(
+                "EMBEDDING_MODEL_MISMATCH",
+                f"the input is embedded by {asked.embedding_model}, the text service embeds by"
+                f" {found.embedding_model}: embed the whole turn by the encoder that runs",
+            )
+        embedded = [
+            TextFeatures(vector, tokens) for vector, tokens in zip(found.vectors, found.tokens, strict=True)
+        ]
+        pictures = list(asked.pictures)
+        for place, words in zip(wordy, embedded[len(texts) :], strict=True):
+            pictures[place] = replace(pictures[place], embedded_words=words)
+        asked = replace(asked, pictures=tuple(pictures), embedding_model=found.embedding_model)
+        if texts:
+            asked = replace(asked, vector=embedded[0].sentence, tokens=embedded[0].tokens)
+        return asked
+
+
+def _seen(place: int, labels: Sequence[str], probabilities: NDArray[np.float32]) -> SeenPicture:
+    best = int(probabilities.argmax())
+    picture_id = "" if labels[best] == OTHER else labels[best]
+    return SeenPicture(place, picture_id, float(probabilities[best]))
+
+
+def _check_spaces(asked: CustomerInput, profile: FusionProfile, knowledge: SearchableKnowledge) -> None:
+    """Refuse vectors of other spaces or widths than the fusion model and the index take."""
+    models = profile.embedding_models
+    _check_space(asked.embedding_model, models.text, profile.model)
+    _check_space(asked.embedding_model, knowledge.embedding_model, "the index")
+    _check_width(asked.vector, EMBEDDING_WIDTH, "input.text_embedding.sentence")
+    _check_width(asked.tokens, EMBEDDING_WIDTH, "input.text_embedding.tokens")
+    for place, picture in enumerate(asked.pictures):
+        if picture.pooled is not None:
+            _check_space(picture.embedding_model, models.image, profile.model)
+        field = f"input.images[{place}]"
+        _check_width(picture.pooled, REGION_WIDTH, f"{field}.pooled")
+        _check_width(picture.regions, REGION_WIDTH, f"{field}.regions")
+        if (words := picture.embedded_words) is not None:
+            field = f"input.image_text_embeddings[{place}]"
+            _check_width(words.sentence, EMBEDDING_WIDTH, f"{field}.sentence")
+            _check_width(words.tokens, EMBEDDING_WIDTH, f"{field}.tokens")
+    if asked.frames is not None and models.acoustic:
+        _check_space(asked.acoustic_model, models.acoustic, profile.model)
+        _check_width(asked.frames, FRAME_WIDTH, "input.acoustic_features.width")
+
+
+def _check_space(space: str, needed: str, what: str) -> None:
+    if space and needed and space != needed:
+        raise FailedPrecondition(
+            "EMBEDDING_MODEL_MISMATCH",
+            f"the input is embedded by {space}, {what} needs {needed}: publish the domain again and"
+            " export its fusion model with the encoders that run",
+        )
+
+
+def _check_width(vectors: NDArray[np.float32] | None, width: int, field: str) -> None:
+    if vectors is not None and vectors.shape[-1] != width:
+        raise InvalidArgument(
+            "EMBEDDING_INVALID", f"vectors have {vectors.shape[-1]} numbers, not {width}", field=field
+        )

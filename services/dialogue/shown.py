@@ -1,0 +1,92 @@
+"""What a turn with pictures was understood to be about, and what of it is said. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.dialogue.answers import template
+from services.dialogue.domain.types import OTHER, Domain, Picture
+from services.dialogue.events import LabelProbability, SeenPicture
+from services.dialogue.evidence import IntentProbability
+from services.dialogue.ports import FusionProfile
+from services.dialogue.retrieval import Hit
+
+LEAST_SHARE = 0.1
+"""An option is offered when it is at least this likely, as a share of the best one's probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The fused understanding of one turn.
+
+    ``intents``, ``products`` and ``kinds`` are all labels, most likely first; ``seen`` has an
+    entry for each picture that something is known of; ``seen_products`` are the products of
+    the pictures themselves, whatever was said. ``hits`` are all passages of the language,
+    most likely first, their score the probability to answer the turn.
+    """
+
+    language: str
+    profile: FusionProfile
+    intents: tuple[IntentProbability, ...]
+    products: tuple[LabelProbability, ...]
+    kinds: tuple[LabelProbability, ...]
+    seen: tuple[SeenPicture, ...]
+    seen_products: tuple[LabelProbability, ...]
+    hits: tuple[Hit, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Give the best passage's probability, 0 to 1."""
+        return self.hits[0].score if self.hits else 0.0
+
+    def sure_pictures(self, domain: Domain) -> list[Picture]:
+        """Give the domain's pictures that were surely shown, the surest first."""
+        pictures = {picture.id: picture for picture in domain.pictures}
+        sure = [s for s in self.seen if s.picture_id and s.probability >= self.profile.thresholds.seen_at]
+        return [pictures[s.picture_id] for s in sorted(sure, key=lambda s: -s.probability)]
+
+    def sure_product(self) -> str:
+        """Give the product that was surely shown; empty when none was."""
+        best = self.seen_products[0] if self.seen_products else None
+        sure = best and best.label != OTHER and best.probability >= self.profile.thresholds.seen_at
+        return best.label if best and sure else ""
+
+    def told(self, domain: Domain, turn: int, answer: str = "") -> tuple[str, ...]:
+        """Say what was seen: the picture that goes with the passage ``answer``, else the surest one.
+
+        No more than is sure: the product alone, or nothing.
+        """
+        sure = self.sure_pictures(domain)
+        if sure:
+            picture = next((picture for picture in sure if answer in picture.passages), sure[0])
+            return (picture.seen[self.language],)
+        product = self.sure_product()
+        if product and "seen_product" in domain.templates:
+            name = domain.products[product][self.language]
+            return tuple(template(domain, "seen_product", self.language, turn, product=name))
+        return ()
+
+    def picture_for(self, domain: Domain, passage_id: str) -> Picture | None:
+        """Give the picture that goes with a passage: the one shown, else the one that it answers best."""
+        sure = next((p for p in self.sure_pictures(domain) if passage_id in p.passages), None)
+        if sure:
+            return sure
+        fitting = [picture for picture in domain.pictures if passage_id in picture.passages]
+        return min(fitting, key=lambda picture: picture.passages.index(passage_id), default=None)
+
+    def options(self, most: int) -> list[Hit]:
+        """Give the passages to ask back about, best first; none when not even the best is likely enough."""
+        if self.confidence < self.profile.thresholds.ask_at:
+            return []
+        return [hit for hit in self.hits[:most] if hit.score >= LEAST_SHARE * self.confidence]
+
+    def intent_of(self, domain: Domain, passage_id: str) -> str:
+        """Give the most likely intent that a passage answers; without one, the most likely of all."""
+        owners = {intent.id for intent in domain.intents if passage_id in intent.passages}
+        ranked = [item.label for item in self.intents]
+        return next((label for label in ranked if label in owners), ranked[0])
+
+
+def ranked_labels(labels: Sequence[str], probabilities: Sequence[float]) -> tuple[LabelProbability, ...]:
+    """Give labels with their probabilities, most likely first; ties in order."""
+    pairs = zip(labels, probabilities, strict=True)
+    return tuple(LabelProbability(label, float(p)) for label, p in sorted(pairs, key=lambda pair: -pair[1]))
