@@ -65,6 +65,7 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         """Take a turn and send its events as they come."""
         tenant = current_caller().tenant
         turn = customer_turn(request, tenant, self._credentials.domain(tenant), self._limits)
+        del request  # its media are the turn's now; once in memory is enough
         set_caller(self._credentials.caller(tenant, turn.session_id))
         budget = self._budget_seconds(context)
         async with aclosing(self._handler.handle(turn, budget_seconds=budget)) as events:

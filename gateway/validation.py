@@ -104,12 +104,13 @@ def _text(text: str, limits: InputLimits) -> str:
 
 
 def _audio(audio: conversation_pb2.AudioInput, limits: InputLimits) -> AudioInput:
-    if not audio.content:
+    content = audio.content  # a copy at each access
+    if not content:
         raise InvalidArgument(
             "AUDIO_EMPTY", "audio is empty: send its bytes, or leave audio out", field="audio.content"
         )
-    if len(audio.content) > limits.audio_bytes:
-        raise _too_large("AUDIO_TOO_LARGE", "audio.content", len(audio.content), limits.audio_bytes, "bytes")
+    if len(content) > limits.audio_bytes:
+        raise _too_large("AUDIO_TOO_LARGE", "audio.content", len(content), limits.audio_bytes, "bytes")
     config = audio.config
     encoding = None
     if config.encoding:
@@ -135,7 +136,7 @@ def _audio(audio: conversation_pb2.AudioInput, limits: InputLimits) -> AudioInpu
             field="audio.config.audio_channel_count",
         )
     return AudioInput(
-        content=audio.content,
+        content=content,
         encoding=encoding,
         sample_rate_hertz=rate,
         channel_count=config.audio_channel_count,
@@ -149,14 +150,15 @@ def _images(request: conversation_pb2.HandleTurnRequest, limits: InputLimits) ->
     images = []
     for position, image in enumerate(request.images):
         field = f"images[{position}].content"
-        if len(image.content) > limits.image_bytes:
-            raise _too_large("IMAGE_TOO_LARGE", field, len(image.content), limits.image_bytes, "bytes")
-        media_type = _media_type(image.content)
+        content = image.content  # a copy at each access
+        if len(content) > limits.image_bytes:
+            raise _too_large("IMAGE_TOO_LARGE", field, len(content), limits.image_bytes, "bytes")
+        media_type = _media_type(content)
         if media_type is None:
             raise InvalidArgument(
                 "IMAGE_UNSUPPORTED", f"{field} is neither JPEG nor PNG nor WebP: convert it", field=field
             )
-        images.append(ImageInput(image.content, media_type))
+        images.append(ImageInput(content, media_type))
     return tuple(images)
 
 

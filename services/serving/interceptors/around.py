@@ -77,8 +77,10 @@ class Interceptor(Base, ABC):
         kind = kind_of(handler)
 
         async def run(request: Any, context: "Context") -> Any:
+            handed_on = [request]
+            del request  # a failed RPC's frames outlive it, and a request may be large
             async with self.around(Rpc(service, method, kind, metadata, context)):
-                return await respond(handler, request, context)
+                return await respond(handler, handed_on.pop(), context)
 
         return replaced(handler, run)
 
@@ -97,6 +99,7 @@ async def respond(handler: "Handler", request: Any, context: "Context") -> Any:
     the servicer's generator at once and in the RPC's own task.
     """
     result = _behaviour(handler)(request, context)
+    del request
     if not hasattr(result, "__aiter__"):
         return await result
     async with aclosing(result) as responses:

@@ -38,6 +38,8 @@ class ErrorInterceptor(Interceptor):
         except grpc.aio.AbortError:
             raise
         except FrontdeskError as error:
+            # gRPC keeps the RPC's last exception, and with it what the frames hold, until a collection.
+            traceback.clear_frames(error.__traceback__)
             await _abort(rpc, status.encode(error), error.reason)
         except NotImplementedError as error:
             # The generated base class sets this code for what a servicer leaves out.
