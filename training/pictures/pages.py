@@ -70,7 +70,7 @@ def phone(page: Page) -> Canvas:
     _battery(canvas, 512, 29)
     canvas.fill(canvas.rounded((0, 52, 540, 118), 0), page.color)
     canvas.text((270, 96), page.brand, 28, (255, 255, 255), 600, anchor="ms")
-    canvas.fill(canvas.stroke([(38, 74), (26, 85), (38, 96)], 4), (255, 255, 255))
+    canvas.fill(canvas.ellipse((44, 85), 16), lighter(page.color, 0.7))
     canvas.text((32, 172), page.title, 32, _INK, 700)
     y = 222.0
     if page.figure is not None:
