@@ -20,6 +20,9 @@ Overrides = Mapping[str, st.SearchStrategy[Any]]
 
 _MAX_DEPTH = 3
 
+_MAX_CALL_BYTES = 8 * 1024 * 1024
+"""Many of many of many: a client would refuse to send what is larger."""
+
 _STRINGS = st.one_of(
     st.sampled_from(
         [
@@ -180,7 +183,7 @@ def generate(
     count: int | None = None,
     overrides: Overrides | None = None,
 ) -> list[list[bytes]]:
-    """Return ``count`` calls, the same ones each time.
+    """Return ``count`` calls at most, the same ones each time.
 
     ``count`` defaults to FRONTDESK_GENERATED_REQUESTS, and that to 1,000. They are
     made beforehand, since Hypothesis does not await; what fails is shown as it was sent.
@@ -198,7 +201,8 @@ def generate(
     )
     @given(requests(method, good, overrides))
     def run(call: list[bytes]) -> None:
-        collect(call)
+        if sum(map(len, call)) <= _MAX_CALL_BYTES:
+            collect(call)
 
     run()
     return made
