@@ -15,13 +15,14 @@ from frontdesk.asr.v1.asr_pb2 import RecognitionConfig
 from numpy.typing import NDArray
 
 from services.asr.audio import SAMPLE_RATE
-from services.asr.model import ASR_EN
+from services.asr.model import ACOUSTIC, ASR_EN
 from services.inference.client import TritonClient
 from services.serving.errors import DeadlineExceeded
 from services.triton.local_server import LocalTriton
 from tests.harness.suite import ROOT
+from training.acoustic.features import AcousticEncoder
 from training.evaluate import sounds, spoken
-from training.evaluate.asr import Recognize, clips, local_triton, service
+from training.evaluate.asr import Recognize, clips, local_triton, service, telephone
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +32,7 @@ VAD = ROOT / "build/weights/vad/silero_vad_16k_sequence.onnx"
 
 @pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
-    if not (REPOSITORY / ASR_EN.name).is_dir() or not VAD.is_file():
+    if not all((REPOSITORY / spec.name).is_dir() for spec in (ASR_EN, ACOUSTIC)) or not VAD.is_file():
         pytest.skip("no exported speech models: run `make export`")
     with local_triton(REPOSITORY, tmp_path_factory.mktemp("log") / "triton.log") as running:
         yield running
@@ -98,6 +99,32 @@ async def test_more_than_the_models_window_is_heard_whole(recognize: Recognize, 
     said = sum(len(spoken.english_tokens(clip.transcript, capitals_spell=False)) for clip in some)
     assert 0.6 * said < len(spoken.english_tokens(response.transcript)) < 1.4 * said
     assert response.words[-1].end_offset.seconds > len(samples) / SAMPLE_RATE - 5
+
+
+async def test_the_sound_is_described_beside_the_words(recognize: Recognize, data_sets: Path) -> None:
+    clip = next(c for c in clips(data_sets / "an4_speech") if c.seconds > 2.5)
+    config = RecognitionConfig(language_code="en", include_acoustic_features=True)
+    response = await recognize(clip.path.read_bytes(), config)
+    assert response.transcript
+    features = response.acoustic_features
+    expected = AcousticEncoder(ROOT / "build/model_repository/acoustic/1").frames(clip.samples)
+    assert features.model == "acoustic@1"
+    found = np.array(features.frames, np.float32).reshape(-1, features.width)
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+    # The same words through a telephone sound otherwise; the same sound again does not.
+    audio, narrow = telephone(clip.samples)
+    narrow.MergeFrom(config)
+    through_telephone = np.array((await recognize(audio, narrow)).acoustic_features.frames)
+    again = np.array((await recognize(clip.path.read_bytes(), config)).acoustic_features.frames)
+    np.testing.assert_allclose(again, features.frames, atol=1e-3)
+    assert np.abs(through_telephone[: found.size] - found.ravel()[: len(through_telephone)]).mean() > 0.1
+
+
+async def test_nobody_speaking_has_no_acoustic_features(recognize: Recognize) -> None:
+    config = RecognitionConfig(include_acoustic_features=True)
+    response = await recognize(wav(sounds.make("pink", 77, 5.0, -6.0)), config)
+    assert not response.HasField("acoustic_features")
 
 
 @pytest.mark.parametrize("name", ["silence", "pink", "hum", "clicks", "melody", "band"])

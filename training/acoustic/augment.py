@@ -28,8 +28,8 @@ class Chances:
     """by a factor in this range."""
     noise: float = 0.5
     """Share with noise under it,"""
-    noise_db: tuple[float, float] = (-60.0, -15.0)
-    """whose peak lies so far under full scale."""
+    noise_db: tuple[float, float] = (-50.0, -6.0)
+    """whose peak lies so far under the speech's."""
     level_db: tuple[float, float] = (-30.0, 0.0)
     """Peak of every example under full scale."""
 
@@ -89,12 +89,11 @@ class Examples:
             others = self._of_speaker[clip.speaker]
             spoken = faster(others[random.integers(len(others))].samples, factor)
         speech = np.concatenate(parts)[:count]
-        speech = (
-            speech / max(float(np.abs(speech).max()), 1e-4) * 10 ** (random.uniform(*chances.level_db) / 20)
-        )
+        level = random.uniform(*chances.level_db)
+        speech = speech / max(float(np.abs(speech).max()), 1e-4) * 10 ** (level / 20)
         if random.random() < chances.noise:
             name = _NOISES[random.integers(len(_NOISES))]
-            level = random.uniform(*chances.noise_db)
+            level += random.uniform(*chances.noise_db)
             noise = sounds.make(name, int(random.integers(1 << 31)), count / SAMPLE_RATE + 0.01, level)
             speech = speech + noise[:count]
         return np.asarray(np.clip(speech, -1, 1), np.float32)

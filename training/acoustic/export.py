@@ -11,12 +11,13 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from services.asr.model import ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH, SAMPLE_RATE
+from services.asr.model import ACOUSTIC, ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH, SAMPLE_RATE
 from training.acoustic.encoder import Encoder
-from training.acoustic.features import AcousticEncoder
+from training.acoustic.features import AcousticEncoder, reference_sound
 
 VERSION: Final = 1
 """Of the vector space: a new one whenever the frames change."""
+_LICENCE: Final = "Apache-2.0"
 _OPSET: Final = 17
 _HALVED_FROM: Final = 1_000
 """Weights of so many numbers are stored in half precision; not those of the front end, whose sums need it."""
@@ -54,16 +55,20 @@ def export(encoder: Encoder, folder: Path, report: Mapping[str, Any]) -> Mapping
     halve(graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
+    with torch.no_grad():
+        reference = module(torch.from_numpy(reference_sound())).numpy()
     manifest = {
-        "model": "acoustic",
+        "model": ACOUSTIC.name,
         "version": VERSION,
         "width": ACOUSTIC_WIDTH,
         "frame_seconds": ACOUSTIC_FRAME_SAMPLES / SAMPLE_RATE,
         "sample_rate_hertz": SAMPLE_RATE,
+        "licence": _LICENCE,
         "report": report,
         "parity": _parity(module, folder),
+        "reference_frames": [[round(float(number), 4) for number in frame] for frame in reference],
     }
-    text = json.dumps(manifest, indent=2, sort_keys=True)
+    text = json.dumps(manifest, sort_keys=True)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
     return manifest
 

@@ -7,6 +7,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from services.asr.model import SAMPLE_RATE
+
 PRETRAINED: Final = Path(__file__).parent / "pretrained"
 """Folder of the encoder that is part of the project."""
 
@@ -28,3 +30,9 @@ class AcousticEncoder:
         frames: NDArray[np.float32]
         (frames,) = self._session.run(["frames"], {"samples": np.ascontiguousarray(samples, np.float32)})
         return frames
+
+
+def reference_sound() -> NDArray[np.float32]:
+    """Give a second of a sweep from 100 Hz to 7.5 kHz that swells: a manifest holds the frames of it."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    return np.asarray(0.3 * time * np.sin(2 * np.pi * (100 * time + 3_700 * time**2)), np.float32)

@@ -36,9 +36,9 @@ class AcousticArguments:
 
     seed: int = 0
     """Of weights, examples and masks."""
-    steps: int = 2500
+    steps: int = 3600
     """Batches that it is trained on."""
-    batch_seconds: float = 51.2
+    batch_seconds: float = 25.6
     """Audio in a batch, in examples of one of"""
     lengths: tuple[float, ...] = (1.6, 3.2, 6.4)
     """these lengths, in seconds."""
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default_data, help="folder of the recordings' data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder of model.onnx and manifest.json")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=3600)
     options = parser.parse_args()
     torch.set_num_threads(1)  # the same sums in the same order
     arguments = AcousticArguments(seed=options.seed, steps=options.steps)

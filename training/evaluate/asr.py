@@ -34,7 +34,7 @@ from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
 from numpy.typing import NDArray
 
 from services.asr.audio import SAMPLE_RATE, AudioDecoder
-from services.asr.model import ASR_EN, ASR_MULTILINGUAL
+from services.asr.model import ACOUSTIC, ASR_EN, ASR_MULTILINGUAL
 from services.asr.recognizer import Recognizer
 from services.asr.servicer import AsrServicer
 from services.asr.settings import AsrSettings
@@ -100,7 +100,7 @@ def local_triton(repository: Path, log_file: Path) -> LocalTriton:
         http_port=http_port,
         metrics_port=metrics_port,
         log_file=log_file,
-        models=[ASR_EN.name, ASR_MULTILINGUAL.name],
+        models=[ASR_EN.name, ASR_MULTILINGUAL.name, ACOUSTIC.name],
     )
 
 
