@@ -4,6 +4,7 @@ import grpc
 from frontdesk.vision.v1 import vision_pb2, vision_pb2_grpc
 
 from gateway.clients.features import image_from_wire
+from gateway.clients.fields import with_fields
 from gateway.turn.features import ImageFeatures
 from gateway.turn.types import ImageInput
 from services.serving.calls import as_domain_error, call_metadata
@@ -30,5 +31,9 @@ class VisionClient:
                 request, timeout=timeout_seconds, metadata=call_metadata()
             )
         except grpc.aio.AioRpcError as error:
-            raise as_domain_error(error, "vision") from error
+            raise with_fields(as_domain_error(error, "vision"), _field) from error
         return image_from_wire(response.features)
+
+
+def _field(field: str) -> str:
+    return "content" if field == "image" else field

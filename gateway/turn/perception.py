@@ -169,10 +169,10 @@ class _Look:
 
 
 def _is_the_pictures(error: FrontdeskError) -> bool:
-    """Whether the picture is at fault: a limit that passes, as of concurrent calls, is not."""
-    if isinstance(error, ResourceExhausted):
-        return error.retry_after_seconds is None
-    return isinstance(error, InvalidArgument)
+    """Whether the picture is at fault, and not vision: too many calls at once are RESOURCE_EXHAUSTED, too."""
+    return isinstance(error, InvalidArgument | ResourceExhausted) and any(
+        violation.field == "content" for violation in error.violations
+    )
 
 
 def _about(error: FrontdeskError, field: str) -> FrontdeskError:

@@ -51,8 +51,8 @@ class ImageReader(Protocol):
     async def annotate(self, image: ImageInput, domain: str, *, timeout_seconds: float) -> ImageFeatures:
         """Look at one picture: vectors, words, and labels of the domain.
 
-        InvalidArgument or ResourceExhausted for a picture that cannot be used;
-        ResourceExhausted with a time to retry after when there is too much to do.
+        InvalidArgument or ResourceExhausted, by the field ``content``, for a picture
+        that cannot be used.
         """
         ...
 

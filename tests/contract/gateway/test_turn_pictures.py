@@ -9,7 +9,7 @@ from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.text.v1 import text_pb2
 from frontdesk.vision.v1 import vision_pb2
 
-from services.serving.errors import ResourceExhausted, Unavailable
+from services.serving.errors import InvalidArgument, ResourceExhausted, Unavailable
 from tests.contract.conformance import Answer
 from tests.contract.gateway.turns import (
     conversation,
@@ -136,11 +136,13 @@ async def test_a_repeated_turn_is_replayed_with_all_its_pictures(tmp_path: Path,
     assert [medium.size_bytes for medium in stored.media[1:3]] == [len(PNG) + 8] * 2
 
 
-@pytest.mark.parametrize("how", ["fails", "hangs", "is busy"])
+@pytest.mark.parametrize("how", ["fails", "hangs", "is busy", "knows no such domain"])
 async def test_a_turn_goes_on_without_vision(tmp_path: Path, peers: FakeServices, how: str) -> None:
     match how:
         case "fails":
             peers.failing["AnnotateImage"] = Unavailable("MODEL_UNAVAILABLE", "the model restarts")
+        case "knows no such domain":
+            peers.failing["AnnotateImage"] = InvalidArgument("DOMAIN_INVALID", "no", field="domain")
         case "is busy":
             peers.failing["AnnotateImage"] = ResourceExhausted("BUSY", "busy", retry_after_seconds=0.5)
         case _:

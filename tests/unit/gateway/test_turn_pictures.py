@@ -176,10 +176,15 @@ def test_a_picture_of_the_answer_is_passed_on_after_its_source() -> None:
     assert picture in bare(desk.store.completed["t1"][0])
 
 
-BUSY = ResourceExhausted("TOO_MANY_REQUESTS", "too much to do", retry_after_seconds=0.5)
-
-
-@pytest.mark.parametrize("error", [DOWN, DeadlineExceeded("VISION_LATE", "vision is late"), BUSY])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DOWN,
+        DeadlineExceeded("VISION_LATE", "vision is late"),
+        ResourceExhausted("TOO_MANY_REQUESTS", "too much to do", retry_after_seconds=0.5),
+        InvalidArgument("DOMAIN_INVALID", "no name of a domain", field="domain"),
+    ],
+)
 def test_a_turn_goes_on_without_the_picture_that_cannot_be_seen(error: FrontdeskError) -> None:
     desk = Desk()
     desk.image_reader.works[PICTURES[1].content] = Work(error=error)
@@ -236,7 +241,7 @@ def test_a_picture_that_cannot_be_used_fails_the_turn_before_it_is_answered(
     error_class: type[FrontdeskError],
 ) -> None:
     desk = Desk()
-    refusal = error_class("IMAGE_BAD", "cut short: send it whole", field="image", metadata={"limit": "1"})
+    refusal = error_class("IMAGE_BAD", "cut short: send it whole", field="content", metadata={"limit": "1"})
     desk.image_reader.works[PICTURES[1].content] = Work(seconds=1.0, error=refusal)
     desk.recognizer.work.seconds = 9.0
     events, error, seconds = desk.take(replace(SPOKEN, images=PICTURES[:2]))
