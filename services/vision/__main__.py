@@ -18,7 +18,11 @@ from services.vision.settings import VisionSettings
 async def main(settings: VisionSettings) -> None:
     """Wire settings, models, domain and servicer together, and serve."""
     triton = TritonClient(settings.triton_url)
-    limits = PictureLimits(most_bytes=settings.max_image_bytes, most_pixels=settings.max_image_pixels)
+    limits = PictureLimits(
+        most_bytes=settings.max_image_bytes,
+        most_pixels=settings.max_image_pixels,
+        most_webp_pixels=settings.max_webp_pixels,
+    )
     annotator = ImageAnnotator(triton, ModelLabels(triton), limits, decoders=settings.decoders)
 
     async def ready() -> bool:

@@ -30,15 +30,23 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by EXIF's orientation."""
+_RESIZE_FROM: Final = 2
+"""Times the wanted size from which on a picture is averaged down first: as good, and much faster."""
+_STRIP: Final = 64
+"""Rows of a strip once it is reduced."""
 _WHITE: Final = (255, 255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What a picture may be: ``most_bytes`` encoded, ``most_pixels`` of it, ``least_side`` pixels a side."""
+    """What a picture may be: ``most_bytes`` encoded, ``most_pixels`` of it, ``least_side`` pixels a side.
+
+    A WebP picture has a limit of its own, since its decoder takes 16 bytes a pixel.
+    """
 
     most_bytes: int = 10 * 1024 * 1024
     most_pixels: int = 40_000_000
+    most_webp_pixels: int = 15_000_000
     least_side: int = 16
 
 
@@ -73,7 +81,7 @@ def decode(content: bytes, limits: PictureLimits | None = None) -> Image.Image:
             field=FIELD,
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        _refuse_pixels("more", limits)
+        _refuse_pixels("more", limits.most_pixels)
     except (InvalidArgument, ResourceExhausted):
         raise
     except Exception as error:  # codecs raise anything at all for broken bytes
@@ -84,8 +92,11 @@ def decode(content: bytes, limits: PictureLimits | None = None) -> Image.Image:
 
 def _check_header(picture: Image.Image, limits: PictureLimits) -> None:
     width, height = picture.size
-    if width * height > limits.most_pixels:
-        _refuse_pixels(f"{width} x {height}", limits)
+    most = limits.most_pixels
+    if picture.format == "WEBP":
+        most = min(most, limits.most_webp_pixels)
+    if width * height > most:
+        _refuse_pixels(f"{width} x {height}", most)
     if min(width, height) < limits.least_side:
         raise InvalidArgument(
             "IMAGE_TOO_SMALL",
@@ -103,12 +114,12 @@ def _check_header(picture: Image.Image, limits: PictureLimits) -> None:
         )
 
 
-def _refuse_pixels(size: str, limits: PictureLimits) -> NoReturn:
+def _refuse_pixels(size: str, most: int) -> NoReturn:
     raise ResourceExhausted(
         "IMAGE_TOO_MANY_PIXELS",
-        f"image has {size} pixels, more than {limits.most_pixels} in all: send a smaller one",
+        f"image has {size} pixels, more than the {most} that its format may have: send a smaller one",
         field=FIELD,
-        metadata={"max_pixels": str(limits.most_pixels)},
+        metadata={"max_pixels": str(most)},
     )
 
 
@@ -116,10 +127,30 @@ def _seen(picture: Image.Image) -> Image.Image:
     size = _seen_size(*picture.size)
     picture.draft(None, size)  # JPEG decodes at a fraction of its size, which stays above the one asked for
     picture.load()
-    scaled = _plain(picture)
-    if scaled.size != size:
-        scaled = scaled.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    width, height = picture.size
+    factor = int(min(width / size[0], height / size[1]) / _RESIZE_FROM)
+    if factor > 1:
+        scaled = _reduced(picture, factor).resize(
+            size, Image.Resampling.BICUBIC, box=(0, 0, width / factor, height / factor)
+        )
+    else:
+        scaled = _plain(picture)
+        if scaled.size != size:
+            scaled = scaled.resize(size, Image.Resampling.BICUBIC)
     return _flat(_upright(picture, scaled))
+
+
+def _reduced(picture: Image.Image, factor: int) -> Image.Image:
+    """Average squares of ``factor`` pixels, strip by strip: a second picture of that size would not fit."""
+    width, height = picture.size
+    strips = [
+        _plain(picture.crop((0, top, width, min(top + _STRIP * factor, height)))).reduce(factor)
+        for top in range(0, height, _STRIP * factor)
+    ]
+    reduced = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    for index, strip in enumerate(strips):
+        reduced.paste(strip, (0, index * _STRIP))
+    return reduced
 
 
 def _seen_size(width: int, height: int) -> tuple[int, int]:

@@ -19,5 +19,7 @@ class VisionSettings(ServingSettings):
     """Largest encoded picture; RESOURCE_EXHAUSTED above."""
     max_image_pixels: int = Field(default=40_000_000, gt=0, le=100_000_000)
     """Most pixels of a picture; RESOURCE_EXHAUSTED above, before it is decoded."""
+    max_webp_pixels: int = Field(default=15_000_000, gt=0, le=100_000_000)
+    """Most pixels of a WebP picture, which takes 16 bytes a pixel to decode."""
     decoders: int = Field(default=1, gt=0)
-    """Pictures that are decoded at the same time: each may take 8 bytes a pixel."""
+    """Pictures that are decoded at the same time: each takes 4 bytes a pixel, WebP 16, JPEG less."""
