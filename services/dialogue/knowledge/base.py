@@ -25,7 +25,7 @@ from services.dialogue.knowledge.store import KnowledgeStore, Vectors
 from services.dialogue.knowledge.views import Views
 from services.dialogue.labels import check_fusion_labels, difference
 from services.dialogue.passage_vectors import passage_text, passage_vectors
-from services.dialogue.ports import FusionModel, IntentModel, Purpose, TextEmbedder
+from services.dialogue.ports import FusionModel, FusionProfile, IntentModel, Purpose, TextEmbedder
 from services.serving.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -33,6 +33,7 @@ from services.serving.errors import (
     InvalidArgument,
     NotFound,
     ResourceExhausted,
+    Unavailable,
 )
 
 _T = TypeVar("_T")
@@ -99,10 +100,7 @@ class KnowledgeBase:
                 f"{profile.model} knows other intents: {difference(profile.labels, domain.labels)}."
                 " Export the intent model of this folder, load it, then publish",
             )
-        # A domain without pictures needs no fusion model.
-        fused = await self._fusion.profile(domain.name, fresh=True) if domain.pictures else None
-        if fused:
-            check_fusion_labels(fused, domain)
+        fused = await self._fusion_profile(domain) if domain.pictures else None
         records = [
             PassageRecord(p.id, p.language, p.id, 0, p.title, p.text, "", domain.version)
             for p in domain.passages
@@ -212,6 +210,20 @@ class KnowledgeBase:
                 "DOMAIN_NAME_MISMATCH", f"the bundle's domain.yaml names {domain.name!r}", field="config.name"
             )
         return domain
+
+    async def _fusion_profile(self, domain: Domain) -> FusionProfile:
+        try:
+            profile = await self._fusion.profile(domain.name, fresh=True)
+        except Unavailable as error:
+            # Triton is there: it has just described the intent model.
+            raise FailedPrecondition(
+                "FUSION_MODEL_MISSING",
+                f"{domain.version} has pictures, but no fusion model is served for it: train one"
+                " (`python -m training.fusion --domain DIR`), export it (`python -m training.export"
+                " --domain DIR`) and load it, then publish",
+            ) from error
+        check_fusion_labels(profile, domain)
+        return profile
 
     async def _passages(self, tenant: str, version: str) -> list[PassageRecord]:
         return await asyncio.to_thread(self._store.passages, tenant, version)

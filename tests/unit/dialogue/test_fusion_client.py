@@ -12,6 +12,7 @@ from services.dialogue.domain.loader import load_files
 from services.dialogue.fused import FusionRow, passage_row
 from services.dialogue.fusion_client import TritonFusionModel
 from services.inference.port import Tensors
+from services.inference.spec import ModelSpec
 from services.serving.errors import FailedPrecondition, Unavailable
 from tests.fakes.dialogue import DialogueParts, embedded
 from tests.fakes.fusion import fusion_manifest, fusion_model, pictured_files
@@ -122,6 +123,23 @@ async def test_a_domain_that_its_fusion_model_does_not_know_is_not_published(
     assert await parts.publish() == parts.domain.version
     assert parts.views.pictured_domain_names() == ["kiosk"]
     assert await parts.fusion.ready(parts.views.pictured_domain_names())
+    parts.store.close()
+
+
+async def test_a_domain_with_pictures_needs_a_fusion_model(tmp_path: Path) -> None:
+    parts = DialogueParts(tmp_path, files=pictured_files())
+    known = parts.inference.parameters
+
+    async def parameters(spec: ModelSpec) -> Mapping[str, str]:
+        if spec.name == "fusion_kiosk":
+            raise Unavailable("INFERENCE_UNAVAILABLE", "not served")
+        return await known(spec)
+
+    parts.inference.parameters = parameters  # type: ignore[method-assign]
+    with pytest.raises(FailedPrecondition) as caught:
+        await parts.publish()
+    assert caught.value.reason == "FUSION_MODEL_MISSING"
+    assert parts.views.current("demo") == {}
     parts.store.close()
 
 
