@@ -176,8 +176,8 @@ def _is_the_pictures(error: FrontdeskError) -> bool:
 
 
 def _about(error: FrontdeskError, field: str) -> FrontdeskError:
-    """Return vision's refusal in the words of the turn's request."""
-    return type(error)(error.reason, error.message, field=field, metadata=error.metadata)
+    """Return vision's refusal, with the picture that it is about."""
+    return type(error)(error.reason, f"{field}: {error.message}", field=field, metadata=error.metadata)
 
 
 def _missed(missed: Mapping[int, str], pictures: int) -> Notice:

@@ -246,8 +246,9 @@ def test_a_picture_that_cannot_be_used_fails_the_turn_before_it_is_answered(
     desk.recognizer.work.seconds = 9.0
     events, error, seconds = desk.take(replace(SPOKEN, images=PICTURES[:2]))
     assert isinstance(error, error_class)
-    assert (error.reason, error.message, error.metadata) == ("IMAGE_BAD", refusal.message, {"limit": "1"})
-    assert error.violations == (FieldViolation("images[1].content", refusal.message),)
+    assert (error.reason, error.metadata) == ("IMAGE_BAD", {"limit": "1"})
+    assert error.message == "images[1].content: cut short: send it whole"
+    assert error.violations == (FieldViolation("images[1].content", error.message),)
     assert seconds == pytest.approx(1.0)
     assert desk.recognizer.work.cancelled
     assert not desk.dialogue.work.calls
