@@ -209,15 +209,18 @@ def _fusible(asked: CustomerInput, domain: Domain) -> bool:
 def _by_words(shown: Shown, words: _Words | None, domain: Domain) -> _Words | None:
     """Give the words where they decide a turn with pictures, else None.
 
-    Who asks for a person, or for what a person must see to, gets one whatever the picture
-    shows. Words that are sure decide where the pictures show nothing known and the fused
-    evidence is not sure.
+    Who surely asks for a person, or for what a person must see to, gets one whatever the
+    picture shows; who may have asked for one, unless everything together has a sure answer.
+    Words that are sure decide where the pictures show nothing known and the fused evidence
+    is not sure.
     """
-    if words is None:
+    if words is None or words.best is None:
         return None
-    if words.decided.reason in (HandoffReason.REQUESTED, HandoffReason.POLICY):
+    sure = words.best.relevance >= words.profile.thresholds.answer_at
+    answered = shown.confidence >= shown.profile.thresholds.answer_at
+    if words.decided.reason in (HandoffReason.REQUESTED, HandoffReason.POLICY) and (sure or not answered):
         return words
-    if shown.confidence >= shown.profile.thresholds.answer_at:
+    if answered:
         return None
     if shown.sure_pictures(domain) or shown.sure_product():
         return None

@@ -202,6 +202,18 @@ async def test_who_asks_for_a_person_gets_one_whatever_is_shown(parts: DialogueP
     assert "I can see a red light." in only(events, Handoff).summary
 
 
+async def test_words_that_may_ask_for_a_person_do_so_when_the_picture_has_no_sure_answer(
+    parts: DialogueParts,
+) -> None:
+    may = "what about human and a song?"
+    words = only(await turn(parts, may), Understood)
+    assert 0.5 <= words.confidence < 0.8, "not sure, but enough for a person"
+    assert completed(await turn(parts, may)).decision is Decision.HANDOFF
+    assert completed(await turn(parts, may, [shown(parts.domain)])).decision is Decision.HANDOFF
+    sure = await turn(parts, may, [shown(parts.domain, "lamp-red")])
+    assert only(sure, Citation).passage.id == "warranty"
+
+
 async def test_sure_words_are_answered_when_the_picture_shows_nothing_known(parts: DialogueParts) -> None:
     events = await turn(parts, "my hello cable question", [shown(parts.domain)])
     assert completed(events).answer == "Hello, this is Kiosk."
