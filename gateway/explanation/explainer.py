@@ -11,7 +11,7 @@ from gateway.explanation.recall import RecalledTurn, StoredTurns, recall
 from gateway.explanation.types import Contribution, Explanation, Part, RegionContributions
 from gateway.turn.background import background
 from gateway.turn.budget import BudgetPlan
-from gateway.turn.features import CustomerInput
+from gateway.turn.features import CustomerInput, ImageFeatures
 from gateway.turn.perception import Perceived, Perception
 from gateway.turn.ports import Clock
 from gateway.turn.stages import Stages
@@ -96,7 +96,7 @@ class Explainer:
         # Without pictures the words are all, and they are stored.
         turn = recalled.turn if recalled.seen else replace(recalled.turn, audio=None, images=())
         perceived = await self._perception.perceive(turn, stages, tell)
-        if missed:
+        if missed and any(perceived.images[index] == ImageFeatures() for index in recalled.seen):
             raise Unavailable(missed[0].reason, missed[0].message)
         return recalled.as_it_was(perceived)
 

@@ -96,7 +96,7 @@ class FakeModels:
         self.heard: list[AudioInput] = []
         self.looked: list[tuple[bytes, str]] = []
         self.embedded: list[Sequence[str]] = []
-        self.blind = False
+        self.blind_to: set[bytes] = set()
 
     async def recognize(
         self, audio: AudioInput, *, include_acoustic_features: bool, timeout_seconds: float
@@ -107,7 +107,7 @@ class FakeModels:
 
     async def annotate(self, image: ImageInput, domain: str, *, timeout_seconds: float) -> ImageFeatures:
         self.looked.append((image.content, domain))
-        if self.blind:
+        if image.content in self.blind_to:
             raise Unavailable("VISION_DOWN", "vision restarts")
         return LOOK
 
@@ -335,11 +335,14 @@ async def test_pictures_that_the_turn_did_without_are_left_out() -> None:
     explained = await explain(half, include_regions=True)
     assert {one.part.image_index for one in explained.contributions if "IMAGE" in one.part.modality} == {1}
     assert half.dialogue.asked[0][0].images == (ImageFeatures(), LOOK)
+    again = setting(images=2, seen=(1,))
+    again.models.blind_to = {b"image0"}
+    assert await explain(again, include_regions=True) == explained
 
 
 async def test_pictures_that_cannot_be_looked_at_now_make_it_unavailable() -> None:
     there = setting()
-    there.models.blind = True
+    there.models.blind_to = {b"image0"}
     with pytest.raises(Unavailable):
         await explain(there)
 
