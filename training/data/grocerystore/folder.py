@@ -58,9 +58,11 @@ def build(data: Path, out: Path) -> None:
     _write(out / "policies.yaml", {"max_clarifications": 2, "max_options": 3, "max_quoted_sentences": 5})
     _pictures(out, products, aspects)
     _write(out / "showing.yaml", {"questions": _showing(products, aspects)})
+    photographed = {number for _, number in photos["val"]}
+    shown = [product for product in products if product.number in photographed]
     _write(
         out / "evaluation.yaml",
-        {"questions": _questions(products, aspects), "showing": _held_out_pairs(products, aspects)},
+        {"questions": _questions(products, aspects), "showing": _held_out_pairs(shown, aspects)},
     )
     for split, listed in photos.items():
         for path, number in listed:
