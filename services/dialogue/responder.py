@@ -61,7 +61,9 @@ class Responder:
         state = ConversationState()
         language = self._language(asked, domain, "")
         if _fusible(asked, domain):
-            shown, asked = await self._showing.understand(asked, language, domain, knowledge, remaining)
+            shown, asked = await self._showing.understand(
+                asked, language, domain, knowledge, remaining, passage_id=passage_id
+            )
             words = await self._weigh(asked, state, language, domain, knowledge, remaining)
             return _understood_shown(shown, _by_words(shown, words, domain), passage_id)
         weighed = await self._weigh_words(asked, state, language, domain, knowledge, remaining)

@@ -25,6 +25,8 @@ from services.dialogue.shown import Shown, ranked_labels
 from services.dialogue.weighing import SearchableKnowledge, Split
 from services.serving.errors import FailedPrecondition, InvalidArgument
 
+TOP_HITS = 20
+
 EMBEDDED_CHARACTERS = 2_000
 """Of the words in one picture; the fusion model takes fewer tokens than they have."""
 
@@ -45,9 +47,12 @@ class Showing:
         domain: Domain,
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
+        *,
+        passage_id: str = "",
     ) -> tuple[Shown, CustomerInput]:
         """Understand a turn of which a picture is known; give the input too, with what was embedded.
 
+        ``passage_id`` is among the hits where the language has it, however unlikely.
         Raises ``FailedPrecondition`` when labels or vector spaces do not fit, ``InvalidArgument``
         for vectors of another width, and what the ports raise.
         """
@@ -78,7 +83,7 @@ class Showing:
                 for row, (place, _) in enumerate(known, start=1)
             ),
             seen_products=ranked_labels(labels.products, fused.products[1:].max(axis=0).tolist()),
-            hits=await self._hits(asked, language, domain, knowledge, profile, fused, remaining),
+            hits=await self._hits(asked, language, domain, knowledge, profile, fused, remaining, passage_id),
         )
         return shown, asked
 
@@ -91,6 +96,7 @@ class Showing:
         profile: FusionProfile,
         fused: Fused,
         remaining: Callable[[], float],
+        passage_id: str,
     ) -> tuple[Hit, ...]:
         words = [*self._split(asked.text, language), *self._split(asked.picture_words, language)]
         vector = np.zeros(knowledge.width, np.float32) if asked.vector is None else asked.vector
@@ -105,8 +111,11 @@ class Showing:
             None if asked.vector is None else scores.cosine,
             scores.bm25,
         )
-        order = np.argsort(-probabilities, kind="stable")
-        return tuple(hit(scores, int(place), float(probabilities[place])) for place in order)
+        best = [int(place) for place in np.argsort(-probabilities, kind="stable")[:TOP_HITS]]
+        asked_for = scores.positions.get(passage_id)
+        if asked_for is not None and asked_for not in best:
+            best.append(asked_for)
+        return tuple(hit(scores, place, float(probabilities[place])) for place in best)
 
     async def _embedded(self, asked: CustomerInput, remaining: Callable[[], float]) -> CustomerInput:
         """Embed the text and the words in pictures, as far as the caller did not, in one call."""

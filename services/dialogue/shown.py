@@ -20,8 +20,8 @@ class Shown:
 
     ``intents``, ``products`` and ``kinds`` are all labels, most likely first; ``seen`` has an
     entry for each picture that something is known of; ``seen_products`` are the products of
-    the pictures themselves, whatever was said. ``hits`` are all passages of the language,
-    most likely first, their score the probability to answer the turn.
+    the pictures themselves, whatever was said. ``hits`` are the passages most likely to
+    answer, best first, and then one that was asked for; their score is that probability.
     """
 
     language: str

@@ -302,6 +302,18 @@ async def test_understanding_gives_the_probability_of_a_passage_that_is_asked_fo
         assert (named.passages[-1].label, named.passages[-1].probability) == ("nowhere", 0.0)
 
 
+async def test_a_passage_that_is_asked_for_is_found_however_unlikely(parts: DialogueParts) -> None:
+    many = [Document(f"red-{n}", f"Red light {n}", "A red light.", "en", "") for n in range(20)]
+    documents = [*many, Document("far", "Opening hours", "Nine to six.", "en", "")]
+    for start in range(0, len(documents), 10):
+        await parts.base.upsert("demo", documents[start : start + 10], lambda: 10.0)
+    understood = await understand(parts, "red light", [shown(parts.domain, "lamp-red")], "far")
+    *best, far = understood.passages
+    assert len(best) == 5
+    assert far.label == "far"
+    assert 0.0 < far.probability < best[-1].probability
+
+
 async def test_words_alone_give_their_best_passage_the_confidence_of_the_decision(
     parts: DialogueParts,
 ) -> None:
