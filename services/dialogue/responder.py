@@ -53,13 +53,15 @@ class Responder:
         *,
         passage_id: str = "",
     ) -> Understood:
-        """Say what an input means, with the best passages and ``passage_id`` where one is asked for.
+        """Say what an input means, with the best passages and ``passage_id`` where there is such a one.
 
         ``remaining`` gives the seconds that are left. Raises what ``respond`` raises, and
         ``InvalidArgument`` where there is nothing to understand.
         """
         state = ConversationState()
         language = self._language(asked, domain, "")
+        if not any(knowledge.passage(passage_id, known) for known in knowledge.by_language):
+            passage_id = ""
         if _fusible(asked, domain):
             shown, asked = await self._showing.understand(
                 asked, language, domain, knowledge, remaining, passage_id=passage_id

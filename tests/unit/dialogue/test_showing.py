@@ -294,12 +294,15 @@ async def test_a_companys_document_answers_too(parts: DialogueParts) -> None:
 async def test_understanding_gives_the_probability_of_a_passage_that_is_asked_for(
     parts: DialogueParts,
 ) -> None:
+    document = Document("mandarin-alone", "公园", "九点开门。", "zh", "")
+    await parts.base.upsert("demo", [document], lambda: 10.0)
     for pictures in ([], [shown(parts.domain, "lamp-red")]):
         everything = await understand(parts, "my order cable question", pictures)
         assert 0.0 < sum(item.probability for item in everything.passages) <= 1.0 + 1e-6
-        named = await understand(parts, "my order cable question", pictures, "nowhere")
+        assert await understand(parts, "my order cable question", pictures, "nowhere") == everything
+        named = await understand(parts, "my order cable question", pictures, "mandarin-alone")
         assert named.passages[:-1] == everything.passages
-        assert (named.passages[-1].label, named.passages[-1].probability) == ("nowhere", 0.0)
+        assert (named.passages[-1].label, named.passages[-1].probability) == ("mandarin-alone", 0.0)
 
 
 async def test_a_passage_that_is_asked_for_is_found_however_unlikely(parts: DialogueParts) -> None:
