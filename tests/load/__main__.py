@@ -17,10 +17,12 @@ BENCHMARKS = (
     ("tests.load.memory",),
     ("tests.load.text_throughput",),
     ("tests.load.tts_latency",),
+    ("tests.load.vision",),
     ("tests.load.pictured_turns",),
     ("tests.load.showing",),
     ("training.evaluate.dialogue",),
     ("training.evaluate.asr", "--data", DATA),
+    ("training.evaluate.pictures", "--variants", "1", "--out", "build/bench/pictures.json"),
 )
 
 

@@ -13,6 +13,7 @@ DETECTOR = "detector.onnx"
 CLASSIFIER = "classifier.onnx"
 RECOGNIZER = "recognizer.onnx"
 _LEAST_SIDE = 32
+_SAME_ROW = 0.5  # of a line's height, between the middles of lines that stand side by side
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,36 @@ class Reader:
         if found.txts is None:
             return Lines([], np.empty((0, 4), np.float32), np.empty(0, np.float32))
         corners = np.asarray(found.boxes, np.float32)
-        corners = np.minimum(corners, np.float32([width, height]))
+        order = reading_order(corners)
+        corners = np.minimum(corners[order], np.float32([width, height]))
         first, last = corners.min(axis=1), corners.max(axis=1)
-        return Lines(list(found.txts), np.hstack([first, last - first]), np.asarray(found.scores, np.float32))
+        return Lines(
+            [found.txts[index] for index in order],
+            np.hstack([first, last - first]),
+            np.asarray(found.scores, np.float32)[order],
+        )
+
+
+def reading_order(corners: np.ndarray) -> list[int]:
+    """Indices of lines from top to bottom, side by side ones from left to right.
+
+    ``corners`` float32[n, 4, 2]: x and y of upper left, upper right, lower right, lower left. Rows are told
+    along the lines' own slant, since a page may be photographed at an angle.
+    """
+    along = corners[:, 1] - corners[:, 0]
+    slant = np.median(np.arctan2(along[:, 1], along[:, 0]))
+    x, y = corners.mean(axis=1).T
+    across, down = x * np.cos(slant) + y * np.sin(slant), y * np.cos(slant) - x * np.sin(slant)
+    heights = np.linalg.norm(corners[:, 3] - corners[:, 0], axis=1)
+    rows: list[list[int]] = []
+    for index in np.argsort(down, kind="stable").tolist():
+        last = rows[-1][-1] if rows else index
+        same_row = down[index] - down[last] < _SAME_ROW * min(heights[index], heights[last])
+        if rows and same_row:
+            rows[-1].append(index)
+        else:
+            rows.append([index])
+    return [index for row in rows for index in sorted(row, key=lambda index: across[index])]
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
