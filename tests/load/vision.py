@@ -21,9 +21,10 @@ import psutil
 from frontdesk.vision.v1 import vision_pb2, vision_pb2_grpc
 from PIL import Image
 
-from services.local.suite import LocalSuite
+from services.local.processes import Ports
+from services.local.suite import LocalSuite, SuiteFolders
 from tests.fakes.pictures import BAD, TOO_MUCH, detailed, encoded
-from tests.harness.suite import running_suite
+from tests.harness.suite import BUILD
 from tests.load.report import percentiles, write_report
 from training.export.models.ocr import drawn_page
 
@@ -50,6 +51,19 @@ def photograph() -> bytes:
     whole.paste(Image.fromarray(drawn_page(PAGE)).resize((3000, 1500)), (500, 750))
     noise = random.normal(0, 4, (3000, 4000, 1))
     return encoded(Image.fromarray(np.clip(np.asarray(whole) + noise, 0, 255).astype(np.uint8)), quality=90)
+
+
+@contextmanager
+def suite_without_a_domain(folder: Path) -> Iterator[LocalSuite]:
+    """Start everything under ``folder``; pictures need no published domain."""
+    folders = SuiteFolders(folder / "run", BUILD / "model_repository", BUILD / "weights", folder / "data")
+    suite = LocalSuite(folders, "shop")
+    suite.start(Ports.free())
+    try:
+        suite.wait_until_ready(120)
+        yield suite
+    finally:
+        suite.stop()
 
 
 class Memory:
@@ -107,7 +121,7 @@ def bad_pictures() -> Iterator[bytes]:
 def main() -> None:
     """Measure and write the report."""
     photo = photograph()
-    with TemporaryDirectory() as folder, running_suite(Path(folder)) as suite:
+    with TemporaryDirectory() as folder, suite_without_a_domain(Path(folder)) as suite:
         metadata = (("authorization", f"Bearer {suite.api_key_file.read_text().strip()}"),)
         with grpc.insecure_channel(
             suite.endpoint, options=(("grpc.max_receive_message_length", 64 * 2**20),)
