@@ -8,7 +8,7 @@ question whose answer the data set has for its product, in two wordings.
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,6 +27,7 @@ from services.dialogue.fused import PictureFeatures, TextFeatures, fusion_row, p
 from services.dialogue.fusion_client import read_entry
 from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.model import fusion_spec
+from services.dialogue.ports import Fused
 from training.data.grocerystore.aspects import read_aspects, read_wording
 from training.data.grocerystore.folder import LANGUAGE
 from training.export.models import trained
@@ -36,6 +37,7 @@ from training.text.feature_cache import CachedTextFeatures
 from training.text.passages import index_passages
 from training.text.vector_cache import CachedTextEncoder
 from training.vision.features import Appearance, CachedPictureFeatures
+from training.vision.words import CachedWords
 
 GOALS: Final = {"fine": 0.88, "text_recall_at_1": 0.80, "fused_gain": 0.25, "noise_loss": 0.01}
 PUBLISHED: Final = {"fine": 0.8604, "coarse": 0.9199}
@@ -49,10 +51,18 @@ _GRAINS: Final = (1, 4, 16, 48)
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A validation photograph. The ids of products and of their pictures are the same."""
+    """A validation photograph with the words read in it; product None: it is noise.
 
-    product: str
+    The ids of products and of their pictures are the same.
+    """
+
+    product: str | None
     features: PictureFeatures
+    words: str = ""
+
+    def unread(self) -> "Photograph":
+        """Give the same without its words."""
+        return replace(self, features=replace(self.features, words=None), words="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +103,21 @@ class Models:
         products, kinds = self._heads.run(["products", "kinds"], {"pooled": pooled})
         return products, kinds
 
-    def best(self, questions: Sequence[str], pictures: Sequence[PictureFeatures | None]) -> list[str]:
+    def best(self, questions: Sequence[str], shown: Sequence[Photograph | None]) -> list[str]:
         """Give the best passage of each turn; an empty question is none."""
         told = sorted({question for question in questions if question})
         embedded = dict(zip(told, self.features(told), strict=True)) if told else {}
         texts: list[TextFeatures | None] = [embedded.get(question) for question in questions]
         rows = [
-            fusion_row(text, [picture] if picture else [], None)
-            for text, picture in zip(texts, pictures, strict=True)
+            fusion_row(text, [photograph.features] if photograph else [], None)
+            for text, photograph in zip(texts, shown, strict=True)
         ]
         joint = self.fusion.fuse(rows).joint
         found = []
-        for row, (question, text) in enumerate(zip(questions, texts, strict=True)):
+        for row, (question, text, photograph) in enumerate(zip(questions, texts, shown, strict=True)):
             vector = np.zeros(self._width, np.float32) if text is None else text.sentence
-            scores = self._passages.score(vector, self._split(question, LANGUAGE))
+            read = self._split(photograph.words, LANGUAGE) if photograph else ()
+            scores = self._passages.score(vector, (*self._split(question, LANGUAGE), *read))
             probabilities = passage_probabilities(
                 self.profile.ranking if text else self.profile.ranking_without_text,
                 self.joints @ joint[row],
@@ -117,26 +128,38 @@ class Models:
         return found
 
 
-def photographs(domain: Domain, folder: Path, encoder: CachedPictureFeatures) -> list[Photograph]:
+def photographs(
+    domain: Domain,
+    folder: Path,
+    encoder: CachedPictureFeatures,
+    features: CachedTextFeatures,
+    read: CachedWords,
+) -> list[Photograph]:
     """Give every validation photograph.
 
     Raises:
         ValueError: there is none.
     """
     found = [
-        Photograph(picture.id, _features(photograph_features(encoder, path, 0)))
+        (picture.id, path)
         for picture in domain.pictures
         for path in photographs_of(folder / "evaluation" / "photos", picture.id)
     ]
     if not found:
         raise ValueError(f"{folder}/evaluation/photos is empty: run `python -m training.data.grocerystore`")
-    return found
+    words = [read(path) for _, path in found]
+    told = sorted({text for text in words if text})
+    embedded = dict(zip(told, features(told), strict=True))
+    return [
+        Photograph(product, _features(photograph_features(encoder, path, 0), embedded.get(text)), text)
+        for (product, path), text in zip(found, words, strict=True)
+    ]
 
 
-def noise_pictures(encoder: CachedPictureFeatures) -> list[PictureFeatures]:
+def noise_pictures(encoder: CachedPictureFeatures) -> list[Photograph]:
     """Give pictures of random patches, of several sizes; training has seen none of them."""
     return [
-        _features(encoder(f"noise {seed} {_GRAINS}".encode(), partial(_noise, seed)))
+        Photograph(None, _features(encoder(f"noise {seed} {_GRAINS}".encode(), partial(_noise, seed))))
         for seed in range(_NOISES)
     ]
 
@@ -173,13 +196,14 @@ def named_turns(domain: Domain) -> Iterator[Turn]:
 
 
 def figures(
-    domain: Domain, models: Models, shown: Sequence[Photograph], noises: Sequence[PictureFeatures]
+    domain: Domain, models: Models, shown: Sequence[Photograph], noises: Sequence[Photograph]
 ) -> dict[str, Any]:
     """Measure everything; shares from 0 to 1."""
     return {
         "photographs": len(shown),
         "photo_alone": photo_alone(domain, models, shown),
         "photo_to_text": photo_to_text(models, shown),
+        "photo_to_text_words_not_read": photo_to_text(models, [each.unread() for each in shown]),
         "photo_and_question": photo_and_question(models, list(turns(domain, shown)), noises),
         "words_are_enough": words_are_enough(models, list(named_turns(domain)), noises),
         "noise_taken_for_a_product": _share(
@@ -192,9 +216,10 @@ def figures(
 def photo_alone(domain: Domain, models: Models, shown: Sequence[Photograph]) -> dict[str, Any]:
     """Fine and coarse accuracy, by the fusion model and by the picture heads."""
     kind_of = {picture.id: picture.kind for picture in domain.pictures}
-    fine = [photograph.product for photograph in shown]
+    fine = [photograph.product or OTHER for photograph in shown]
     coarse = [kind_of[product] for product in fine]
-    fused = _alone(models, [photograph.features for photograph in shown])
+    fused = _alone(models, shown)
+    unread = _alone(models, [photograph.unread() for photograph in shown])
     products, kinds = models.heads(shown)
     return {
         name: {
@@ -203,7 +228,8 @@ def photo_alone(domain: Domain, models: Models, shown: Sequence[Photograph]) -> 
         }
         for name, by_product, by_kind in (
             ("fusion", fused.products, fused.kinds),
-            ("picture_heads", products, kinds),
+            ("fusion, words not read", unread.products, unread.kinds),
+            ("picture heads", products, kinds),
         )
     }
 
@@ -212,28 +238,27 @@ def photo_to_text(models: Models, shown: Sequence[Photograph]) -> dict[str, Any]
     """How high a photograph's product text stands among those of all products, by joint vectors alone."""
     places = [place for place, passage in enumerate(models.passages) if passage.endswith("-about")]
     owners = [models.passages[place].removesuffix("-about") for place in places]
-    joint = _alone(models, [photograph.features for photograph in shown]).joint
+    joint = _alone(models, shown).joint
     order = np.argsort(-(joint @ models.joints[places].T), axis=1)
     ranks = [
-        [owners[int(place)] for place in row].index(photograph.product)
+        [owners[int(place)] for place in row].index(photograph.product or OTHER)
         for row, photograph in zip(order, shown, strict=True)
     ]
     return {"texts": len(places), **{f"recall_at_{k}": _share(rank < k for rank in ranks) for k in (1, 5)}}
 
 
-def photo_and_question(
-    models: Models, asked: Sequence[Turn], noises: Sequence[PictureFeatures]
-) -> dict[str, Any]:
+def photo_and_question(models: Models, asked: Sequence[Turn], noises: Sequence[Photograph]) -> dict[str, Any]:
     """Share of turns whose best passage of all is the right one, where neither modality is enough."""
     right = [turn.passage for turn in asked]
     said = [turn.question for turn in asked]
-    seen = [turn.photograph.features if turn.photograph else None for turn in asked]
-    nothing: list[PictureFeatures | None] = [None] * len(asked)
+    seen = [turn.photograph for turn in asked]
+    nothing: list[Photograph | None] = [None] * len(asked)
     order = np.random.default_rng(0).permutation(len(asked))
     fused = models.best(said, seen)
     found = {
         "turns": len(asked),
         "fused": _same(fused, right),
+        "fused_words_not_read": _same(models.best(said, [each and each.unread() for each in seen]), right),
         "text_alone": _same(models.best(said, nothing), right),
         "photo_alone": _same(models.best([""] * len(asked), seen), right),
         "noise_instead_of_photo": _same(models.best(said, _cycled(noises, len(asked))), right),
@@ -247,9 +272,7 @@ def photo_and_question(
     return found
 
 
-def words_are_enough(
-    models: Models, asked: Sequence[Turn], noises: Sequence[PictureFeatures]
-) -> dict[str, Any]:
+def words_are_enough(models: Models, asked: Sequence[Turn], noises: Sequence[Photograph]) -> dict[str, Any]:
     """Questions that name their product: a picture of nothing must not disturb."""
     right = [turn.passage for turn in asked]
     said = [turn.question for turn in asked]
@@ -262,15 +285,15 @@ def words_are_enough(
     return found
 
 
-def _alone(models: Models, pictures: Sequence[PictureFeatures]) -> Any:
-    return models.fusion.fuse([fusion_row(None, [picture], None) for picture in pictures])
+def _alone(models: Models, shown: Sequence[Photograph]) -> Fused:
+    return models.fusion.fuse([fusion_row(None, [photograph.features], None) for photograph in shown])
 
 
-def _features(appearance: Appearance) -> PictureFeatures:
-    return PictureFeatures(appearance.pooled.astype(np.float32), appearance.regions.astype(np.float32))
+def _features(appearance: Appearance, words: TextFeatures | None = None) -> PictureFeatures:
+    return PictureFeatures(appearance.pooled.astype(np.float32), appearance.regions.astype(np.float32), words)
 
 
-def _cycled(pictures: Sequence[PictureFeatures], count: int) -> list[PictureFeatures | None]:
+def _cycled(pictures: Sequence[Photograph], count: int) -> list[Photograph | None]:
     return [pictures[at % len(pictures)] for at in range(count)]
 
 
@@ -309,7 +332,7 @@ def _table(found: Mapping[str, Any]) -> Table:
         )
     goal = f"{GOALS['text_recall_at_1']:.0%}"
     table.add_row(f"photo to text among {text['texts']}, recall@1", f"{text['recall_at_1']:.2%}", goal, "")
-    for name in ("fused", "text_alone", "photo_alone", "photos_shuffled"):
+    for name in ("fused", "fused_words_not_read", "text_alone", "photo_alone", "photos_shuffled"):
         table.add_row(f"photo and question, {name}", f"{both[name]:.2%}", "", "")
     goal = f"{GOALS['fused_gain']:.0%}"
     table.add_row("gain over the better single", f"{both['gain_over_better_single']:.2%}", goal, "")
@@ -329,7 +352,8 @@ def main(
     loaded = load_domain(domain)
     encoder = CachedPictureFeatures.beside(repository)
     trained_models = Models(loaded, models or domain / trained.MODELS, repository)
-    shown = photographs(loaded, domain, encoder)
+    read = CachedWords.beside(repository)
+    shown = photographs(loaded, domain, encoder, trained_models.features, read)
     found = {
         "domain_version": loaded.version,
         "trained_on": trained_models.trained_on,

@@ -31,6 +31,7 @@ from training.text.passages import index_passages
 from training.text.vector_cache import CachedTextEncoder
 from training.vision import heads
 from training.vision.features import CachedPictureFeatures
+from training.vision.words import CachedWords
 
 OTHERS = ("clothing_small/train", "grocerystore/train")
 """Photographs that show nothing of an electronics shop, in the data folder."""
@@ -47,7 +48,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Where models go; default DOMAIN/models.")] = None,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     steps: Annotated[int, typer.Option(help="Steps of training.")] = FusionArguments().steps,
-    threads: Annotated[int, typer.Option(help="Cores to use.")] = 2,
+    threads: Annotated[int, typer.Option(help="Cores to use.")] = FusionArguments().threads,
 ) -> None:
     """Train, calibrate and write the fusion model and the picture heads of a domain."""
     console = Console()
@@ -64,7 +65,8 @@ def main(
         vectors = CachedTextEncoder.beside(repository)
         pictures = CachedPictureFeatures.beside(repository, threads)
         sounds = read_an4(root, features)
-        encoders = Encoders(features, vectors, pictures)
+        words = CachedWords.beside(repository, threads) if (domain / "photos").is_dir() else None
+        encoders = Encoders(features, vectors, pictures, words)
         sources = gather(loaded, domain, encoders, others, sounds, arguments)
     console.print(f"embedded after {time.monotonic() - began:.0f} s")
 
@@ -101,9 +103,9 @@ def main(
     difference = onnx_export.export(model, fusion / cards.MODEL)
 
     # How far it can be trusted.
-    words = WordSplitter()
-    index = index_passages(loaded, vectors, sources.text_model, words)
-    calibration = calibrate(ExportedFusion(fusion, threads), sources, index, words.split)
+    splitter = WordSplitter()
+    index = index_passages(loaded, vectors, sources.text_model, splitter)
+    calibration = calibrate(ExportedFusion(fusion, threads), sources, index, splitter.split)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     report = _report(sources, arguments, calibration, parameters, difference, len(sounds))
     entry = manifest_entry(

@@ -160,6 +160,9 @@ def _look(shown: Shown, rng: np.random.Generator, at: int | None = None) -> tupl
     """Give a variant with its words as read, which every other one is without."""
     at = int(rng.integers(len(shown.variants))) if at is None else at
     appearance = shown.variants[at]
+    if at in shown.own_words:
+        text, words = shown.own_words[at]
+        return _features(appearance, words), text
     if not shown.readings or rng.random() < 0.5:
         return _features(appearance), ""
     text, words = shown.readings[int(rng.integers(len(shown.readings)))]

@@ -244,8 +244,13 @@ class Examples:
         )
 
     def _seen(self, shown: Shown) -> PictureFeatures:
-        appearance = self._pick(shown.variants)
+        at = int(self._rng.integers(len(shown.variants)))
+        appearance = shown.variants[at]
         words = None
+        if at in shown.own_words:
+            # They are few and often half read: never without the photograph.
+            kept = self._rng.random() >= self._arguments.drop_words
+            return self._look(appearance, shown.own_words[at][1] if kept else None)
         if shown.readings and self._rng.random() >= self._arguments.drop_words:
             words = self._pick(shown.readings)[1]
         if words is not None and self._rng.random() < self._arguments.drop_picture:

@@ -1,8 +1,8 @@
 """Everything that a domain and the data sets give to train a fusion model on, as the encoders see it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,8 @@ CHECKS_FROM: Final = 10_000
 CHECKS: Final = 4
 """Variants and readings of each drawn picture that are kept back, and the share 1 / n of photographs."""
 _DRAWN_BESIDE_PHOTOGRAPHS: Final = 8
-_PHOTOGRAPHED_TWICE: Final = 2
+_TAKEN_AGAIN: Final = 1
+"""Times that each photograph is varied, beside being as it is."""
 _NEGATIVES_KEPT_BACK: Final = 5
 
 
@@ -55,11 +56,15 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture as it was seen in several variants, and its words as they were read, both any number."""
+    """A picture as it was seen in several variants, and its words as they were read, both any number.
+
+    ``own_words`` are those of photographs, by place in ``variants``: they stand in that one alone.
+    """
 
     picture: Picture
     variants: tuple[Appearance, ...]
     readings: tuple[tuple[str, TextFeatures], ...]
+    own_words: Mapping[int, tuple[str, TextFeatures]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ class Encoders:
     features: CachedTextFeatures
     vectors: Embed
     pictures: CachedPictureFeatures
+    words: Callable[[Path], str] | None = None
+    """Reads a photograph; None: photographs come without the words in them."""
 
 
 def gather(
@@ -208,23 +215,34 @@ def _shown(
 ) -> Iterator[tuple[Shown, Shown]]:
     """Give each picture as trained on and as kept back."""
     source = Path(variants.__file__).read_bytes()
+    if encoders.words:
+        # All at once: what is embedded is kept in one file, written each time.
+        every = [path for p in domain.pictures for path in photographs_of(folder / "photos", p.id)]
+        encoders.features([text for text in map(encoders.words, every) if text])
     for picture in sorted(domain.pictures, key=lambda picture: picture.id):
         taken = photographs_of(folder / "photos", picture.id)
         drawn = min(arguments.variants, _DRAWN_BESIDE_PHOTOGRAPHS) if taken else arguments.variants
         seeds = [*range(drawn), *range(CHECKS_FROM, CHECKS_FROM + CHECKS)]
         seen = [variant_features(encoders.pictures, picture, seed, False, source) for seed in seeds]
         trained, kept_back = seen[:drawn], seen[drawn:]
+        read_in: dict[int, str] = {}
+        read_in_checks: dict[int, str] = {}
         for at, path in enumerate(taken):
+            words = encoders.words(path) if encoders.words else ""
             if at % CHECKS == CHECKS - 1:
+                read_in_checks[len(kept_back)] = words
                 kept_back.append(photograph_features(encoders.pictures, path, 0))
-            else:
-                trained += [
-                    photograph_features(encoders.pictures, path, seed) for seed in range(_PHOTOGRAPHED_TWICE)
-                ]
+                continue
+            # Each is taken again in its own way: one crop for all would teach little.
+            for seed in (0, *(1 + at * _TAKEN_AGAIN + again for again in range(_TAKEN_AGAIN))):
+                read_in[len(trained)] = words
+                trained.append(photograph_features(encoders.pictures, path, seed))
         read = _readings(picture, encoders.features, [*range(arguments.readings)])
         read_back = _readings(picture, encoders.features, [*range(CHECKS_FROM, CHECKS_FROM + CHECKS)])
-        first = Shown(picture, tuple(trained), read)
-        yield first, replace(first, variants=tuple(kept_back), readings=read_back)
+        yield (
+            Shown(picture, tuple(trained), read, _own_words(read_in, encoders.features)),
+            Shown(picture, tuple(kept_back), read_back, _own_words(read_in_checks, encoders.features)),
+        )
 
 
 def variant_features(
@@ -252,6 +270,12 @@ def photograph_features(encoder: CachedPictureFeatures, path: Path, seed: int) -
     """Embed a photograph, varied by ``seed`` (0: as it is)."""
     identity = b"\0".join((path.read_bytes(), Path(photographs.__file__).read_bytes(), str(seed).encode()))
     return encoder(identity, lambda: photographs.again(photographs.opened(path), seed))
+
+
+def _own_words(read: Mapping[int, str], features: CachedTextFeatures) -> dict[int, tuple[str, TextFeatures]]:
+    told = {place: text for place, text in read.items() if text}
+    embedded = features(list(told.values())) if told else []
+    return {place: (text, found) for (place, text), found in zip(told.items(), embedded, strict=True)}
 
 
 def _readings(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from services.dialogue.fused import TextFeatures
 from tests.unit.training.fusion.small import PASSAGES, sources
 from training.fusion.arguments import FusionArguments
 from training.fusion.examples import Batch, Examples
@@ -89,3 +90,25 @@ def test_the_same_seed_gives_the_same_examples() -> None:
             or not np.array_equal(one.pictures, other.pictures)
             or not np.array_equal(one.inputs["text_tokens"], other.inputs["text_tokens"])
         )
+
+
+def test_a_photographs_words_come_only_with_that_photograph() -> None:
+    made = sources()
+    first, second = made.training.pictures
+    rng = np.random.default_rng(8)
+    read = TextFeatures(np.full(384, 7.0, np.float32), rng.standard_normal((2, 384)).astype(np.float32))
+    photographed = replace(first, own_words={1: ("Bravo", read)}, readings=())
+    split = replace(made.training, pictures=(photographed, replace(second, readings=())))
+    arguments = replace(ARGUMENTS, drop_words=0.0, drop_regions=0.0)
+    examples = Examples(replace(made, training=split), arguments)
+
+    with_words = 0
+    for _ in range(12):
+        batch = examples.pictures()
+        worded = batch.inputs["word_mask"].any(axis=1)
+        pooled = batch.inputs["regions"][:, 49]
+        own = np.isclose(pooled, first.variants[1].pooled.astype(np.float32)).all(axis=1)
+        assert (worded == own).all()
+        assert (batch.inputs["word_tokens"][worded, 0] == 7.0).all()
+        with_words += int(worded.sum())
+    assert with_words
