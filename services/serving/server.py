@@ -116,8 +116,8 @@ def build_server(
             *interceptors,
         ],
         options=[
-            # gRPC's own refusal carries no details, so it only stops what is far too large.
-            ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
+            # gRPC's own refusal carries no details, so it only stops what is far too large, unread.
+            ("grpc.max_receive_message_length", settings.max_message_bytes * 5 // 4),
             ("grpc.max_send_message_length", -1),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

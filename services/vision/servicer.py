@@ -17,7 +17,7 @@ _FEATURES: Final = {
     vision_pb2.IMAGE_FEATURE_TEXT: (Feature.TEXT,),
     vision_pb2.IMAGE_FEATURE_LABELS: (Feature.LABELS,),
 }
-_DOMAIN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_DOMAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _DEFAULT_LABELS: Final = 5
 _MOST_LABELS: Final = 50
 
