@@ -29,8 +29,10 @@ CHECKS_FROM: Final = 10_000
 CHECKS: Final = 4
 """Variants and readings of each drawn picture that are kept back, and the share 1 / n of photographs."""
 _DRAWN_BESIDE_PHOTOGRAPHS: Final = 8
-_TAKEN_AGAIN: Final = 1
+_TAKEN_AGAIN: Final = 3
 """Times that each photograph is varied, beside being as it is."""
+_APART: Final = 1_000
+"""Between the seeds of two times: more than there are photographs of a picture."""
 _NEGATIVES_KEPT_BACK: Final = 5
 
 
@@ -234,7 +236,7 @@ def _shown(
                 kept_back.append(photograph_features(encoders.pictures, path, 0))
                 continue
             # Each is taken again in its own way: one crop for all would teach little.
-            for seed in (0, *(1 + at * _TAKEN_AGAIN + again for again in range(_TAKEN_AGAIN))):
+            for seed in (0, *(1 + at + again * _APART for again in range(_TAKEN_AGAIN))):
                 read_in[len(trained)] = words
                 trained.append(photograph_features(encoders.pictures, path, seed))
         read = _readings(picture, encoders.features, [*range(arguments.readings)])
