@@ -38,7 +38,7 @@ class Reader:
         self._most_pixels = most_pixels
         self._engine = RapidOCR(
             params={
-                "Global.log_level": "warning",
+                "Global.log_level": "error",
                 "Global.max_side_len": most_side,
                 # The detector sees the picture as it is: small ones are not blown up.
                 "Det.limit_type": "max",
