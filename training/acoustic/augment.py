@@ -30,7 +30,7 @@ class Chances:
     """Share with noise under it,"""
     noise_db: tuple[float, float] = (-50.0, -6.0)
     """whose peak lies so far under the speech's."""
-    level_db: tuple[float, float] = (-30.0, 0.0)
+    level_db: tuple[float, float] = (-20.0, 0.0)
     """Peak of every example under full scale."""
 
 

@@ -21,6 +21,8 @@ _STEP: Final = 5
 """Spectra that become one position of the Transformer: 50 ms."""
 _PITCHES: Final = 64
 _FLOOR: Final = 1e-10
+_WEAKEST: Final = 1e-3
+"""Variance, as a share of the largest, up to which whitening strengthens a direction."""
 _RANGE_BELS: Final = 8.0
 """What is this much softer than the loudest is not told apart, as in Whisper's features."""
 
@@ -101,11 +103,15 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Samples → frames ``[batch, frames, 64]``, one each 0.1 s, layer-normalized.
+    """Samples → frames ``[batch, frames, 64]``, one each 0.1 s, whitened and layer-normalized.
 
     Two convolutions make one position each 50 ms of the log-mel, a convolution says where each stands
     (Baevski et al., wav2vec 2.0, 2020), a Transformer reads them all, two positions become a frame.
+    Whitening comes when the rest is trained: loudness would else outweigh all that frames also hold.
     """
+
+    centre: Tensor
+    whitening: Tensor
 
     def __init__(self, sizes: Sizes, dropout: float = 0.1) -> None:
         super().__init__()
@@ -122,13 +128,16 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer(sizes, dropout) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(width)
         self.frames = nn.Linear(SPECTRA // _STEP * width, ACOUSTIC_WIDTH)
+        self.register_buffer("centre", torch.zeros(ACOUSTIC_WIDTH))
+        self.register_buffer("whitening", torch.eye(ACOUSTIC_WIDTH))
 
     def forward(self, samples: Tensor) -> Tensor:
         """Give the frames of samples ``[batch, n]``, 16 kHz."""
-        return self.encode(self.front_end(samples))
+        frames = (self.encode(self.front_end(samples)) - self.centre) @ self.whitening
+        return functional.layer_norm(frames, (ACOUSTIC_WIDTH,))
 
     def encode(self, spectra: Tensor) -> Tensor:
-        """Give the frames of standardized log-mel ``[batch, 10 · frames, 64]``."""
+        """Give the frames of standardized log-mel ``[batch, 10 · frames, 64]``, not yet whitened."""
         near = self.near(spectra.transpose(1, 2))
         hidden = (near + functional.gelu(self.positions(near))).transpose(1, 2)
         for layer in self.layers:
@@ -136,19 +145,25 @@ class Encoder(nn.Module):
         joined = self.norm(hidden).unflatten(1, (-1, SPECTRA // _STEP)).flatten(2)
         return functional.layer_norm(self.frames(joined), (ACOUSTIC_WIDTH,))
 
+    def whiten(self, frames: Tensor) -> None:
+        """Make uncorrelated and equally strong what varies in such frames ``[n, 64]`` (by ZCA)."""
+        self.centre.copy_(frames.mean(dim=0))
+        strengths, directions = torch.linalg.eigh(torch.cov(frames.T))
+        # The weakest directions, one of which layer normalization leaves empty, are noise.
+        gains = strengths.clamp(min=strengths.max().item() * _WEAKEST).rsqrt()
+        self.whitening.copy_(directions @ torch.diag(gains) @ directions.T)
+
 
 class Decoder(nn.Module):
-    """Frames → the log-mel that they stand for; kept small, so that the frames must hold it (MAE, 2022)."""
+    """Frames → the log-mel that they stand for. Linear, so that linear models find it in the frames too."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.near = nn.Sequential(nn.Conv1d(ACOUSTIC_WIDTH, width, 3, padding=1), nn.GELU())
-        self.spectra = nn.Linear(width, SPECTRA * _PITCHES)
+        self.spectra = nn.Linear(ACOUSTIC_WIDTH, SPECTRA * _PITCHES)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Give ``[batch, 10 · frames, 64]``."""
-        hidden = self.near(frames.transpose(1, 2)).transpose(1, 2)
-        return torch.as_tensor(self.spectra(hidden).unflatten(2, (SPECTRA, _PITCHES)).flatten(1, 2))
+        return torch.as_tensor(self.spectra(frames).unflatten(2, (SPECTRA, _PITCHES)).flatten(1, 2))
 
 
 def _fourier_basis() -> Tensor:

@@ -1,4 +1,4 @@
-"""The exported acoustic encoder, without torch."""
+"""The exported acoustic encoder, without torch. What it knows stands in ``pretrained/README.md``."""
 
 from pathlib import Path
 from typing import Final

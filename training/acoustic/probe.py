@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.fft import dct
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -37,7 +37,8 @@ from training.export.backends.whisper.features import LogMel
 
 _SPEEDS: Final = (0.9, 1.0, 1.1)
 _MFCCS: Final = 20
-_STRENGTH: Final = 1.0
+_STRENGTHS: Final = (0.1, 1.0, 10.0, 100.0)
+"""Inverse regularizations, among which three folds of the clips that a probe is fitted on choose."""
 
 Vector = NDArray[np.float64]
 Describe = Callable[[NDArray[np.float32]], Vector]
@@ -171,7 +172,8 @@ def probe(data: Path, encoder: AcousticEncoder) -> dict[str, Any]:
 
 
 def _classifier() -> Any:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=2000))
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    return GridSearchCV(probe, {"logisticregression__C": list(_STRENGTHS)}, cv=3)
 
 
 def main() -> None:
