@@ -110,7 +110,7 @@ def test_the_export_keeps_the_graph_and_its_identity(tmp_path: Path) -> None:
     assert (folder / "model.onnx").read_bytes() == (PRETRAINED / "model.onnx").read_bytes()
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["model"], manifest["version"], manifest["width"]) == ("acoustic", 1, 64)
-    assert manifest["parity"]["largest_difference"] < 0.01
+    assert manifest["parity"]["largest_difference"] < 0.02
 
 
 @pytest.mark.parametrize(

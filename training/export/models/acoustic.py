@@ -13,7 +13,7 @@ from training.acoustic import features
 from training.acoustic.features import PRETRAINED, AcousticEncoder, reference_sound
 from training.export.context import ExportContext
 
-_MOST_DIFFERENCE: Final = 1e-2
+_MOST_DIFFERENCE: Final = 2e-2
 """Of a number of a frame, whose numbers have deviation 1, for half precision and other sums."""
 _TOLD: Final = ("width", "frame_seconds", "sample_rate_hertz", "licence")
 """Entries of the trained model's manifest that the served one repeats."""
