@@ -113,11 +113,15 @@ def fusion_inputs(rows: Sequence[FusionRow]) -> Mapping[str, NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class RankingWeights:
-    """What evidence for a passage counts: joint vectors' cosine, text vectors' cosine, BM25 share."""
+    """What evidence for a passage counts: joint vectors' cosine, text vectors' cosine, BM25 share.
+
+    ``picture`` is for the probability that one of its pictures was shown.
+    """
 
     joint: float
     cosine: float
     bm25: float
+    picture: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,13 @@ def passage_probabilities(
     joint: NDArray[np.float32] | None,
     cosine: NDArray[np.float32] | None,
     bm25: NDArray[np.float32],
+    pictured: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Give each passage's probability to answer the turn, float64 ``[n]``, summing to 1; n at least 1.
 
     A softmax over the weighted evidence: cosines of the joint vectors and of the text
-    vectors, both ``[n]`` or None where there are none, and BM25 as a share of the best.
+    vectors, BM25 as a share of the best, and what ``pictured_passages`` gives; all
+    ``[n]``, or None where there are none.
     """
     values = np.zeros(len(bm25), np.float64)
     if joint is not None:
@@ -148,7 +154,26 @@ def passage_probabilities(
     best = float(bm25.max())
     if best > 0.0:
         values += weights.bm25 * (bm25.astype(np.float64) / best)
+    if pictured is not None:
+        values += weights.picture * pictured
     return softmax(values)
+
+
+def pictured_passages(
+    pictures: NDArray[np.float32], passages: Sequence[Sequence[str]], positions: Mapping[str, int]
+) -> NDArray[np.float64]:
+    """Give the probability that a picture was shown whose questions a passage answers, float64 ``[n]``.
+
+    ``pictures`` ``[shown, labels]`` are those of each picture alone, ``passages`` the ids
+    that go with each label, ``positions`` where the n passages stand. Of several shown
+    pictures the likeliest counts.
+    """
+    found = np.zeros((len(pictures), len(positions)), np.float64)
+    for label, ids in enumerate(passages):
+        places = [positions[passage] for passage in ids if passage in positions]
+        found[:, places] += pictures[:, label, None]
+    likeliest: NDArray[np.float64] = found.max(axis=0, initial=0.0)
+    return likeliest
 
 
 def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,10 +63,17 @@ class Responder:
         if not any(knowledge.passage(passage_id, known) for known in knowledge.by_language):
             passage_id = ""
         if _fusible(asked, domain):
-            shown, asked = await self._showing.understand(
-                asked, language, domain, knowledge, remaining, passage_id=passage_id
-            )
+            asked = await self._showing.embedded(asked, remaining)
             words = await self._weigh(asked, state, language, domain, knowledge, remaining)
+            shown = await self._showing.understand(
+                asked,
+                language,
+                domain,
+                knowledge,
+                remaining,
+                words_are_sure=_are_sure(words),
+                passage_id=passage_id,
+            )
             return _understood_shown(shown, _by_words(shown, words, domain), passage_id)
         weighed = await self._weigh_words(asked, state, language, domain, knowledge, remaining)
         passages = likely_passages(weighed.evidence, weighed.profile.calibrators)
@@ -96,8 +103,11 @@ class Responder:
                 yield event
             return
         if _fusible(asked, domain):
-            shown, asked = await self._showing.understand(asked, language, domain, knowledge, remaining)
+            asked = await self._showing.embedded(asked, remaining)
             words = await self._weigh(asked, state, language, domain, knowledge, remaining)
+            shown = await self._showing.understand(
+                asked, language, domain, knowledge, remaining, words_are_sure=_are_sure(words)
+            )
             yield _understood_shown(shown, _by_words(shown, words, domain))
             for event in self._act_on_shown(turn, shown, words, asked):
                 yield event
@@ -215,8 +225,8 @@ def _by_words(shown: Shown, words: _Words | None, domain: Domain) -> _Words | No
 
     Who surely asks for a person, or for what a person must see to, gets one whatever the
     picture shows; who may have asked for one, unless everything together has a sure answer.
-    Words that are sure decide where the pictures show nothing known and the fused evidence
-    is not sure.
+    Words that are sure decide where the fused evidence is not, if it thinks so too or the
+    pictures show nothing known.
     """
     if words is None or words.best is None:
         return None
@@ -226,9 +236,14 @@ def _by_words(shown: Shown, words: _Words | None, domain: Domain) -> _Words | No
         return words
     if answered:
         return None
-    if shown.sure_pictures(domain) or shown.sure_product():
-        return None
-    return words if words.decided.decision is Decision.ANSWER else None
+    hit = words.best.candidate.hit
+    agreed = hit is not None and bool(shown.hits) and hit.passage.id == shown.hits[0].passage.id
+    nothing_known = not shown.sure_pictures(domain) and not shown.sure_product()
+    return words if _are_sure(words) and (agreed or nothing_known) else None
+
+
+def _are_sure(words: _Words | None) -> bool:
+    return words is not None and words.decided.decision is Decision.ANSWER
 
 
 def _understood(words: _Words) -> Understood:

@@ -12,9 +12,11 @@ from services.dialogue.events import SeenPicture
 from services.dialogue.evidence import rank_intents
 from services.dialogue.fused import (
     PictureFeatures,
+    RankingWeights,
     TextFeatures,
     fusion_rows,
     passage_probabilities,
+    pictured_passages,
 )
 from services.dialogue.labels import check_fusion_labels
 from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, REGION_WIDTH
@@ -48,19 +50,18 @@ class Showing:
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
         *,
+        words_are_sure: bool,
         passage_id: str = "",
-    ) -> tuple[Shown, CustomerInput]:
-        """Understand a turn of which a picture is known; give the input too, with what was embedded.
+    ) -> Shown:
+        """Understand a turn of which a picture is known, and that is ``embedded``.
 
-        ``passage_id`` is among the hits where the language has it, however unlikely.
-        Raises ``FailedPrecondition`` when labels or vector spaces do not fit, ``InvalidArgument``
-        for vectors of another width, and what the ports raise.
+        Where ``words_are_sure`` of an answer by themselves, a passage does not gain by
+        going with the picture. ``passage_id`` is among the hits where the language has it,
+        however unlikely. Raises ``FailedPrecondition`` when labels or vector spaces do not
+        fit, ``InvalidArgument`` for vectors of another width, and what the ports raise.
         """
         profile = await self._fusion.profile(domain.name)
         check_fusion_labels(profile, domain)
-        if not asked.text.strip():
-            asked = replace(asked, vector=None, tokens=None)
-        asked = await self._embedded(asked, remaining)
         frames = asked.frames if profile.embedding_models.acoustic else None
         _check_spaces(asked, profile, knowledge)
         text = None
@@ -72,7 +73,10 @@ class Showing:
             domain.name, fusion_rows(text, features, frames), timeout_seconds=remaining()
         )
         labels = profile.labels
-        shown = Shown(
+        ranking = profile.ranking_without_text if text is None else profile.ranking
+        if words_are_sure:
+            ranking = replace(ranking, picture=0.0)
+        return Shown(
             language=language,
             profile=profile,
             intents=rank_intents(labels.intents, list(fused.intents[0])),
@@ -83,9 +87,10 @@ class Showing:
                 for row, (place, _) in enumerate(known, start=1)
             ),
             seen_products=ranked_labels(labels.products, fused.products[1:].max(axis=0).tolist()),
-            hits=await self._hits(asked, language, domain, knowledge, profile, fused, remaining, passage_id),
+            hits=await self._hits(
+                asked, language, domain, knowledge, profile, ranking, fused, remaining, passage_id
+            ),
         )
-        return shown, asked
 
     async def _hits(
         self,
@@ -94,6 +99,7 @@ class Showing:
         domain: Domain,
         knowledge: SearchableKnowledge,
         profile: FusionProfile,
+        ranking: RankingWeights,
         fused: Fused,
         remaining: Callable[[], float],
         passage_id: str,
@@ -105,11 +111,17 @@ class Showing:
         if index is None or scores is None:
             return ()
         passages = await self._joints.of(index, domain.name, profile, timeout_seconds=remaining())
+        of_picture = {picture.id: picture.passages for picture in domain.pictures}
         probabilities = passage_probabilities(
-            profile.ranking_without_text if asked.vector is None else profile.ranking,
+            ranking,
             passages @ fused.joint[0],
             None if asked.vector is None else scores.cosine,
             scores.bm25,
+            pictured_passages(
+                fused.pictures[1:],
+                [of_picture.get(label, ()) for label in profile.labels.pictures],
+                scores.positions,
+            ),
         )
         best = [int(place) for place in np.argsort(-probabilities, kind="stable")[:TOP_HITS]]
         asked_for = scores.positions.get(passage_id)
@@ -117,8 +129,14 @@ class Showing:
             best.append(asked_for)
         return tuple(hit(scores, place, float(probabilities[place])) for place in best)
 
-    async def _embedded(self, asked: CustomerInput, remaining: Callable[[], float]) -> CustomerInput:
-        """Embed the text and the words in pictures, as far as the caller did not, in one call."""
+    async def embedded(self, asked: CustomerInput, remaining: Callable[[], float]) -> CustomerInput:
+        """Embed the text and the words in pictures, as far as the caller did not, in one call.
+
+        Raises ``FailedPrecondition`` when the caller's vectors are of another space, and what
+        the embedder raises.
+        """
+        if not asked.text.strip():
+            asked = replace(asked, vector=None, tokens=None)
         texts = [asked.text] if asked.text.strip() and (asked.vector is None or asked.tokens is None) else []
         wordy = [
             place

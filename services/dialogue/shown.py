@@ -10,8 +10,8 @@ from services.dialogue.evidence import IntentProbability
 from services.dialogue.ports import FusionProfile
 from services.dialogue.retrieval import Hit
 
-LEAST_SHARE = 0.1
-"""An option is offered when it is at least this likely, as a share of the best one's probability."""
+LEAST_OPTION = 0.1
+"""A passage is offered when it is at least this likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Shown:
         """Give the passages to ask back about, best first; none when not even the best is likely enough."""
         if self.confidence < self.profile.thresholds.ask_at:
             return []
-        return [hit for hit in self.hits[:most] if hit.score >= LEAST_SHARE * self.confidence]
+        return [hit for hit in self.hits[:most] if hit.score >= LEAST_OPTION]
 
     def intent_of(self, domain: Domain, passage_id: str) -> str:
         """Give the most likely intent that a passage answers; without one, the most likely of all."""

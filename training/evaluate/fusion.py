@@ -27,6 +27,7 @@ from services.dialogue.fused import (
     TextFeatures,
     fusion_row,
     passage_probabilities,
+    pictured_passages,
 )
 from services.dialogue.fusion_client import read_entry
 from services.dialogue.knowledge.words import WordSplitter
@@ -89,6 +90,9 @@ class Held:
             for language in self._index.by_language
         }
         self._by_id = {picture.id: picture for picture in domain.pictures}
+        self._pointed_at = [
+            self._by_id[label].passages if label in self._by_id else () for label in domain.picture_labels
+        ]
 
     def picture(self, picture_id: str) -> Picture:
         """Give a picture of the domain."""
@@ -126,6 +130,7 @@ class Held:
             for text, look in zip(texts, looks, strict=True)
         ]
         joint = self._model.fuse(rows).joint
+        seen = self._model.fuse([fusion_row(None, [] if look is None else [look[0]], None) for look in looks])
         found = []
         for row, (question, text, language, look) in enumerate(
             zip(questions, texts, languages, looks, strict=True)
@@ -139,6 +144,7 @@ class Held:
                 self._joints[language] @ joint[row],
                 None if text is None else scores.cosine,
                 scores.bm25,
+                pictured_passages(seen.pictures[row : row + 1], self._pointed_at, scores.positions),
             )
             best = int(probabilities.argmax())
             sure = float(probabilities[best])

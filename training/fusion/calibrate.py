@@ -6,13 +6,14 @@ readings by other seeds, photographs, pictures of nothing known. Never on
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
 
 from services.dialogue.fused import (
     FusionRow,
@@ -21,6 +22,7 @@ from services.dialogue.fused import (
     RankingWeights,
     TextFeatures,
     fusion_row,
+    pictured_passages,
 )
 from services.dialogue.knowledge.index import KnowledgeIndex
 from training.fusion.exported import ExportedFusion
@@ -32,16 +34,21 @@ ANSWER_PRECISION: Final = 0.95
 SEEN_PRECISION: Final = 0.98
 """``seen_at`` is the lowest probability from which on this share of the pictures named is right."""
 OPTIONS_RIGHT: Final = 0.5
-"""``ask_at`` is the lowest probability from which on the options hold the right passage this often."""
+"""``ask_at`` is the probability at which the options hold the right passage this often."""
 OPTIONS: Final = 3
 _LEAST_SURE: Final = 0.5
 """Of ``answer_at`` and ``seen_at``: what is less likely than not is neither answered nor named."""
+
+_ENOUGH: Final = 0.25
+"""Turns whose words are enough and whose picture has nothing to do with them, as a share of those asked."""
+_LEAST_ASKED: Final = 0.02
 
 _MASSES: Final = {"asked": 0.6, "alone": 0.2, "unknown": 0.2}
 """Shares of turns with a picture: a question with what answers it, no words, nothing that is known."""
 _SMOOTHING: Final = 0.02
 _PRIOR: Final = 0.01
 _SCALE_OF_TRAINING: Final = 14.0
+_PICTURE: Final = 2.0
 
 Split = Callable[[str, str], Sequence[str]]
 
@@ -74,7 +81,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """A case with its evidence, ``[n, 3]``: joint, cosine, BM25 share; and what was seen."""
+    """A case with its evidence, ``[n, 4]``, in the order of ``RankingWeights``; and what was seen."""
 
     case: Case
     evidence: NDArray[np.float64]
@@ -84,23 +91,22 @@ class _Weighed:
 def calibrate(model: ExportedFusion, sources: Sources, index: KnowledgeIndex, split: Split) -> Calibration:
     """Fit on what was kept back. The same model and sources give the same calibration."""
     cases = list(_cases(sources, split))
-    weighed = _weigh(model, cases, index)
+    weighed = _weigh(model, cases, index, sources)
 
     # What each kind of evidence counts.
     asked = [each for each in weighed if each.case.kind == "asked"]
     alone = [each for each in weighed if each.case.kind == "alone" and each.case.right.sum() > 0]
-    ranking = _fit_ranking(asked, RankingWeights(_SCALE_OF_TRAINING, 2.0, 0.5))
-    without = _fit_ranking(alone, RankingWeights(_SCALE_OF_TRAINING, 0.0, 0.5))
+    enough = list(_enough(sources, round(_ENOUGH * len(asked))))
+    needed = [*asked, *_weigh(model, enough, index, sources)] if enough else asked
+    ranking = _fit_ranking(needed, RankingWeights(_SCALE_OF_TRAINING, 2.0, 0.5, _PICTURE))
+    without = _fit_ranking(alone, RankingWeights(_SCALE_OF_TRAINING, 0.0, 0.5, _PICTURE))
 
     # How sure is sure enough.
     judged = [_judge(each, ranking if each.case.text else without) for each in weighed]
     mass = _masses(cases)
     confidence, right, among = (np.array(column) for column in zip(*judged, strict=True))
     answer_at = max(_lowest(confidence, right, mass, ANSWER_PRECISION), _LEAST_SURE)
-    below = confidence < answer_at
-    ask_at = (
-        _lowest(confidence[below], among[below], mass[below], OPTIONS_RIGHT) if below.any() else answer_at
-    )
+    ask_at = _even(confidence, among, mass)
     named = [each for each in weighed if each.case.text is None]
     seen, sure = _seen(named)
     seen_at = max(_lowest(sure, seen, np.ones(len(sure)), SEEN_PRECISION), _LEAST_SURE)
@@ -156,6 +162,23 @@ def _cases(sources: Sources, split: Split) -> Iterator[Case]:
         yield case("unknown", language, None, (_features(unknown), ""), {}, None)
 
 
+def _enough(sources: Sources, count: int) -> Iterator[Case]:
+    """Give questions whose words are enough, each with a picture that is about something else."""
+    rng = np.random.default_rng(71)
+    sure = [utterance for utterance in sources.utterances if len(utterance.passages) == 1]
+    pictures = sources.checks.pictures
+    for at in rng.permutation(len(sure))[:count].tolist():
+        utterance = sure[at]
+        place = int(rng.integers(len(pictures)))
+        if utterance.passages[0] in pictures[place].picture.passages:
+            continue
+        features, _ = _look(pictures[place], rng)
+        own = [p.id for p in sources.domain.passages if p.language == utterance.language]
+        right = np.array([float(passage == utterance.passages[0]) for passage in own])
+        row = fusion_row(utterance.text, [features], None)
+        yield Case("enough", utterance.language, row, utterance.text, (), right, place)
+
+
 def _look(shown: Shown, rng: np.random.Generator, at: int | None = None) -> tuple[PictureFeatures, str]:
     """Give a variant with its words as read, which every other one is without."""
     at = int(rng.integers(len(shown.variants))) if at is None else at
@@ -173,8 +196,16 @@ def _features(appearance: Appearance, words: TextFeatures | None = None) -> Pict
     return PictureFeatures(appearance.pooled.astype(np.float32), appearance.regions.astype(np.float32), words)
 
 
-def _weigh(model: ExportedFusion, cases: Sequence[Case], index: KnowledgeIndex) -> list[_Weighed]:
+def _weigh(
+    model: ExportedFusion, cases: Sequence[Case], index: KnowledgeIndex, sources: Sources
+) -> list[_Weighed]:
     fused = model.fuse([case.row for case in cases])
+    nothing = FusionRow()
+    alone = model.fuse(
+        [replace(case.row, text_tokens=nothing.text_tokens, frames=nothing.frames) for case in cases]
+    )
+    of_picture = {picture.id: picture.passages for picture in sources.domain.pictures}
+    passages = [of_picture.get(label, ()) for label in sources.domain.picture_labels]
     joints = {
         language: model.passages(
             np.stack([e.vector for e in index.entries if e.passage.language == language])
@@ -190,6 +221,7 @@ def _weigh(model: ExportedFusion, cases: Sequence[Case], index: KnowledgeIndex) 
                 joints[case.language] @ fused.joint[row],
                 scores.cosine,
                 scores.bm25 / max(float(scores.bm25.max()), 1e-9),
+                pictured_passages(alone.pictures[row : row + 1], passages, scores.positions),
             ]
         )
         weighed.append(_Weighed(case, evidence.astype(np.float64), fused.pictures[row]))
@@ -198,14 +230,14 @@ def _weigh(model: ExportedFusion, cases: Sequence[Case], index: KnowledgeIndex) 
 
 def _fit_ranking(weighed: Sequence[_Weighed], prior: RankingWeights) -> RankingWeights:
     """By likelihood of smoothed shares, near the prior where the cases do not speak."""
-    start = np.array([prior.joint, prior.cosine, prior.bm25])
+    start = np.array(_in_order(prior))
     free = start > 0
     if not weighed:
         return prior
     targets = [(1 - _SMOOTHING) * w.case.right + _SMOOTHING / len(w.case.right) for w in weighed]
 
     def loss(logs: NDArray[np.float64]) -> float:
-        weights = np.zeros(3)
+        weights = np.zeros(len(start))
         weights[free] = np.exp(logs)
         told = [
             -float(target @ log_softmax(each.evidence @ weights))
@@ -213,15 +245,19 @@ def _fit_ranking(weighed: Sequence[_Weighed], prior: RankingWeights) -> RankingW
         ]
         return float(np.mean(told)) + _PRIOR * float(((logs - np.log(start[free])) ** 2).sum())
 
-    best = minimize(loss, np.log(start[free]), method="Nelder-Mead").x
-    weights = np.zeros(3)
+    best = minimize(loss, np.log(start[free]), method="Nelder-Mead", options={"maxiter": 600}).x
+    weights = np.zeros(len(start))
     weights[free] = np.exp(best)
     return RankingWeights(*(round(float(weight), 4) for weight in weights))
 
 
+def _in_order(weights: RankingWeights) -> list[float]:
+    return [weights.joint, weights.cosine, weights.bm25, weights.picture]
+
+
 def _judge(weighed: _Weighed, weights: RankingWeights) -> tuple[float, float, float]:
     """Give the best passage's probability, the share in which it is right, and that of the options."""
-    probabilities = softmax(weighed.evidence @ [weights.joint, weights.cosine, weights.bm25])
+    probabilities = softmax(weighed.evidence @ _in_order(weights))
     order = np.argsort(-probabilities, kind="stable")
     right = weighed.case.right
     return float(probabilities[order[0]]), float(right[order[0]]), float(right[order[:OPTIONS]].sum())
@@ -247,6 +283,26 @@ def _lowest(
     last = int(enough[-1])
     lower = confidence[order[last + 1]] if last + 1 < len(order) else 0.0
     return float((confidence[order[last]] + lower) / 2)
+
+
+def _even(confidence: NDArray[np.float64], among: NDArray[np.float64], mass: NDArray[np.float64]) -> float:
+    """Give the confidence at which ``OPTIONS_RIGHT`` holds: by a curve, as it must hold there."""
+    logits = np.tile(_logit(np.clip(confidence, 1e-4, 1.0 - 1e-4)), 2)[:, None]
+    right = np.repeat([1, 0], len(confidence))
+    weights = np.concatenate([among, 1.0 - among]) * np.tile(mass / mass.mean(), 2)
+    curve = LogisticRegression().fit(logits, right, sample_weight=weights)
+    slope = float(curve.coef_[0, 0])
+    at = (
+        (float(_logit(np.array(OPTIONS_RIGHT))) - float(curve.intercept_[0])) / slope
+        if slope > 0
+        else -np.inf
+    )
+    return float(np.clip(expit(at), _LEAST_ASKED, 1.0))
+
+
+def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    odds: NDArray[np.float64] = np.log(probability / (1.0 - probability))
+    return odds
 
 
 def _seen(named: Sequence[_Weighed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,7 +13,8 @@ from training.fusion.calibrate import _Weighed
 
 def weighed(evidence: list[list[float]], right: list[float]) -> _Weighed:
     case = SimpleNamespace(right=np.array(right))
-    return _Weighed(cast(calibrate.Case, case), np.array(evidence), np.zeros(2, np.float32))
+    four = [[*row, 0.0][:4] for row in evidence]
+    return _Weighed(cast(calibrate.Case, case), np.array(four), np.zeros(2, np.float32))
 
 
 def test_evidence_that_tells_counts_more_than_evidence_that_misleads() -> None:
@@ -26,6 +27,18 @@ def test_evidence_that_tells_counts_more_than_evidence_that_misleads() -> None:
     assert found.joint > found.cosine
     assert found.bm25 > found.cosine
     assert found.cosine < prior.cosine
+
+
+def test_a_passage_of_the_picture_gains_as_far_as_words_that_are_enough_allow() -> None:
+    needs = weighed([[0.1, 0.0, 0.0, 1.0], [0.2, 0.0, 0.0, 0.0]], [1.0, 0.0])
+    enough = weighed([[0.1, 0.0, 0.0, 1.0], [0.6, 0.0, 0.0, 0.0]], [0.0, 1.0])
+    prior = RankingWeights(14.0, 0.0, 0.0, 2.0)
+    alone = calibrate._fit_ranking([needs] * 4, prior)
+    both = calibrate._fit_ranking([*[needs] * 4, enough], prior)
+    assert alone.picture > prior.picture
+    assert both.picture / both.joint < alone.picture / alone.joint
+    for case in (needs, enough):
+        assert calibrate._judge(case, both)[1] == 1.0
 
 
 def test_weights_stay_finite_when_everything_is_told_apart() -> None:
@@ -49,6 +62,15 @@ def test_several_passages_that_fit_alike_come_out_alike() -> None:
     assert sure == pytest.approx(0.5, abs=1e-3)
     assert right == 0.5
     assert options == 1.0
+
+
+def test_options_are_asked_about_from_where_they_hold_the_right_one_half_the_time() -> None:
+    confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.1])
+    among = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    assert calibrate._even(confidence, among, np.ones(8)) == pytest.approx(0.5, abs=0.05)
+    assert calibrate._even(confidence, 0.9 * among + 0.05, np.ones(8)) == pytest.approx(0.5, abs=0.1)
+    rare = np.array([1.0, 1.0, 1.0, 1.0, 0.01, 0.01, 0.01, 0.01])
+    assert calibrate._even(confidence, among, rare) < 0.4
 
 
 def test_the_threshold_is_the_lowest_with_enough_precision() -> None:
