@@ -159,6 +159,20 @@ def passage_probabilities(
     return softmax(values)
 
 
+def narrowed(probabilities: NDArray[np.float64], places: Sequence[int], surely: float) -> NDArray[np.float64]:
+    """Give the passages at ``places`` the probability ``surely`` together, shared as before.
+
+    The others keep their shares of what is left. ``places`` must have some probability.
+    """
+    chosen = np.zeros(len(probabilities), np.bool_)
+    chosen[list(places)] = True
+    own = float(probabilities[chosen].sum())
+    scaled: NDArray[np.float64] = probabilities * np.where(
+        chosen, surely / max(own, 1e-12), (1.0 - surely) / max(1.0 - own, 1e-12)
+    )
+    return scaled
+
+
 def pictured_passages(
     pictures: NDArray[np.float32], passages: Sequence[Sequence[str]], positions: Mapping[str, int]
 ) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from services.dialogue.ports import FusionModel, IntentModel, IntentProfile, Tex
 from services.dialogue.quoting import quote
 from services.dialogue.replies import Replies
 from services.dialogue.retrieval import Hit, SearchPassage
-from services.dialogue.showing import Showing
+from services.dialogue.showing import Showing, Wanted
 from services.dialogue.shown import Shown
 from services.dialogue.state import ConversationState
 from services.dialogue.weighing import SearchableKnowledge, Split, TextWeigher
@@ -71,7 +71,7 @@ class Responder:
                 domain,
                 knowledge,
                 remaining,
-                words_are_sure=_are_sure(words),
+                wanted=_wanted(words),
                 passage_id=passage_id,
             )
             return _understood_shown(shown, _by_words(shown, words, domain), passage_id)
@@ -106,7 +106,7 @@ class Responder:
             asked = await self._showing.embedded(asked, remaining)
             words = await self._weigh(asked, state, language, domain, knowledge, remaining)
             shown = await self._showing.understand(
-                asked, language, domain, knowledge, remaining, words_are_sure=_are_sure(words)
+                asked, language, domain, knowledge, remaining, wanted=_wanted(words)
             )
             yield _understood_shown(shown, _by_words(shown, words, domain))
             for event in self._act_on_shown(turn, shown, words, asked):
@@ -240,6 +240,21 @@ def _by_words(shown: Shown, words: _Words | None, domain: Domain) -> _Words | No
     agreed = hit is not None and bool(shown.hits) and hit.passage.id == shown.hits[0].passage.id
     nothing_known = not shown.sure_pictures(domain) and not shown.sure_product()
     return words if _are_sure(words) and (agreed or nothing_known) else None
+
+
+def _wanted(words: _Words | None) -> Wanted | None:
+    """Give the passages that the words are sure of: all of the intent, of which the picture may tell one.
+
+    Questions such as how to reset this are as plain as they need a picture.
+    """
+    if words is None or words.best is None or not _are_sure(words):
+        return None
+    candidate = words.best.candidate
+    if candidate.hit is None:
+        return None
+    intents = words.evidence.known.values()
+    siblings = {p for i in intents if candidate.hit.passage.id in i.passages for p in i.passages}
+    return Wanted(tuple(sorted(siblings | {candidate.hit.passage.id})), words.best.relevance)
 
 
 def _are_sure(words: _Words | None) -> bool:

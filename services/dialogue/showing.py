@@ -1,7 +1,7 @@
 """Understands a turn with pictures: embeds what is missing, fuses, and ranks the passages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from services.dialogue.events import SeenPicture
 from services.dialogue.evidence import rank_intents
 from services.dialogue.fused import (
     PictureFeatures,
-    RankingWeights,
     TextFeatures,
     fusion_rows,
+    narrowed,
     passage_probabilities,
     pictured_passages,
 )
@@ -31,6 +31,14 @@ TOP_HITS = 20
 
 EMBEDDED_CHARACTERS = 2_000
 """Of the words in one picture; the fusion model takes fewer tokens than they have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Passages one of which the words surely want, and how likely."""
+
+    passages: tuple[str, ...]
+    probability: float
 
 
 class Showing:
@@ -50,13 +58,12 @@ class Showing:
         knowledge: SearchableKnowledge,
         remaining: Callable[[], float],
         *,
-        words_are_sure: bool,
+        wanted: Wanted | None = None,
         passage_id: str = "",
     ) -> Shown:
         """Understand a turn of which a picture is known, and that is ``embedded``.
 
-        Where ``words_are_sure`` of an answer by themselves, a passage does not gain by
-        going with the picture. ``passage_id`` is among the hits where the language has it,
+        ``wanted`` is what the words are sure of. ``passage_id`` is among the hits where the language has it,
         however unlikely. Raises ``FailedPrecondition`` when labels or vector spaces do not
         fit, ``InvalidArgument`` for vectors of another width, and what the ports raise.
         """
@@ -73,9 +80,6 @@ class Showing:
             domain.name, fusion_rows(text, features, frames), timeout_seconds=remaining()
         )
         labels = profile.labels
-        ranking = profile.ranking_without_text if text is None else profile.ranking
-        if words_are_sure:
-            ranking = replace(ranking, picture=0.0)
         return Shown(
             language=language,
             profile=profile,
@@ -88,7 +92,7 @@ class Showing:
             ),
             seen_products=ranked_labels(labels.products, fused.products[1:].max(axis=0).tolist()),
             hits=await self._hits(
-                asked, language, domain, knowledge, profile, ranking, fused, remaining, passage_id
+                asked, language, domain, knowledge, profile, fused, remaining, wanted, passage_id
             ),
         )
 
@@ -99,9 +103,9 @@ class Showing:
         domain: Domain,
         knowledge: SearchableKnowledge,
         profile: FusionProfile,
-        ranking: RankingWeights,
         fused: Fused,
         remaining: Callable[[], float],
+        wanted: Wanted | None,
         passage_id: str,
     ) -> tuple[Hit, ...]:
         words = [*self._split(asked.text, language), *self._split(asked.picture_words, language)]
@@ -113,7 +117,7 @@ class Showing:
         passages = await self._joints.of(index, domain.name, profile, timeout_seconds=remaining())
         of_picture = {picture.id: picture.passages for picture in domain.pictures}
         probabilities = passage_probabilities(
-            ranking,
+            profile.ranking_without_text if asked.vector is None else profile.ranking,
             passages @ fused.joint[0],
             None if asked.vector is None else scores.cosine,
             scores.bm25,
@@ -123,6 +127,9 @@ class Showing:
                 scores.positions,
             ),
         )
+        if wanted:
+            places = [scores.positions[passage] for passage in wanted.passages if passage in scores.positions]
+            probabilities = narrowed(probabilities, places, wanted.probability)
         best = [int(place) for place in np.argsort(-probabilities, kind="stable")[:TOP_HITS]]
         asked_for = scores.positions.get(passage_id)
         if asked_for is not None and asked_for not in best:

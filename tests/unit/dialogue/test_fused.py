@@ -14,8 +14,10 @@ from services.dialogue.fused import (
     fusion_inputs,
     fusion_row,
     fusion_rows,
+    narrowed,
     passage_probabilities,
     passage_row,
+    pictured_passages,
 )
 from services.dialogue.model import fusion_spec
 
@@ -81,5 +83,14 @@ def test_passage_probabilities_weigh_what_there_is() -> None:
     assert passage_probabilities(weights, joint, None, bm25)[0] == pytest.approx(
         1.0 / (1.0 + np.exp(-0.5)), abs=1e-9
     )
+    pictured = pictured_passages(
+        np.array([[0.9, 0.0, 0.1], [0.2, 0.7, 0.1]], np.float32),
+        [["a"], ["b", "a", "gone"], []],
+        {"a": 0, "b": 1},
+    )
+    assert pictured == pytest.approx([0.9, 0.7]), "of several pictures the likeliest counts"
+    shown = passage_probabilities(RankingWeights(0.0, 0.0, 0.0, 2.0), None, None, bm25, pictured)
+    assert shown[0] / shown[1] == pytest.approx(np.exp(0.4))
+    assert narrowed(np.array([0.1, 0.3, 0.6]), [0, 1], 0.8) == pytest.approx([0.2, 0.6, 0.2])
     nothing = passage_probabilities(weights, None, None, np.zeros(4, np.float32))
     assert nothing == pytest.approx([0.25] * 4), "no evidence, no preference"
