@@ -8,13 +8,12 @@ question whose answer the data set has for its product, in two wordings.
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
-import onnxruntime
 import typer
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,19 +22,16 @@ from rich.table import Table
 
 from services.dialogue.domain.loader import load_domain
 from services.dialogue.domain.types import OTHER, Domain
-from services.dialogue.fused import PictureFeatures, TextFeatures, fusion_row, passage_probabilities
-from services.dialogue.fusion_client import read_entry
-from services.dialogue.knowledge.words import WordSplitter
-from services.dialogue.model import fusion_spec
-from services.dialogue.ports import Fused
+from services.dialogue.fused import (
+    PictureFeatures,
+    TextFeatures,
+)
 from training.data.grocerystore.aspects import read_aspects, read_wording
 from training.data.grocerystore.folder import LANGUAGE
+from training.evaluate.grocerystore_models import Models, Photograph, alone
 from training.export.models import trained
-from training.fusion.exported import ExportedFusion
 from training.fusion.sources import photograph_features, photographs_of
 from training.text.feature_cache import CachedTextFeatures
-from training.text.passages import index_passages
-from training.text.vector_cache import CachedTextEncoder
 from training.vision.features import Appearance, CachedPictureFeatures
 from training.vision.words import CachedWords
 
@@ -50,82 +46,12 @@ _GRAINS: Final = (1, 4, 16, 48)
 
 
 @dataclass(frozen=True, slots=True)
-class Photograph:
-    """A validation photograph with the words read in it; product None: it is noise.
-
-    The ids of products and of their pictures are the same.
-    """
-
-    product: str | None
-    features: PictureFeatures
-    words: str = ""
-
-    def unread(self) -> "Photograph":
-        """Give the same without its words."""
-        return replace(self, features=replace(self.features, words=None), words="")
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
     """A question about what a photograph shows, and the passage that answers it."""
 
     question: str
     photograph: Photograph | None
     passage: str
-
-
-class Models:
-    """A domain's exported models and its passages, as serving has them."""
-
-    def __init__(self, domain: Domain, folder: Path, repository: Path) -> None:
-        manifest = trained.read_manifest(folder / "fusion")
-        trained.check_labels(folder / "fusion", manifest["labels"], domain)
-        self.trained_on: str = manifest["trained_on"]
-        self.command: str = manifest["command"]
-        self.profile = read_entry(fusion_spec(domain.name).name, manifest)
-        self.fusion = ExportedFusion(folder / "fusion")
-        self._heads = onnxruntime.InferenceSession(
-            str(folder / "picture" / "model.onnx"), providers=["CPUExecutionProvider"]
-        )
-        self.features = CachedTextFeatures.beside(repository)
-        self._split = WordSplitter().split
-        vectors = CachedTextEncoder.beside(repository)
-        index = index_passages(domain, vectors, vectors.embedding_model, WordSplitter())
-        self._width = index.width
-        self._passages = index.by_language[LANGUAGE]
-        self.passages = [passage.id for passage in self._passages.passages]
-        own = [entry.vector for entry in index.entries if entry.passage.language == LANGUAGE]
-        self.joints = self.fusion.passages(np.stack(own))
-
-    def heads(self, photographs: Sequence[Photograph]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Give the picture heads' probabilities of products and kinds."""
-        pooled = np.stack([p.features.pooled for p in photographs if p.features.pooled is not None])
-        products, kinds = self._heads.run(["products", "kinds"], {"pooled": pooled})
-        return products, kinds
-
-    def best(self, questions: Sequence[str], shown: Sequence[Photograph | None]) -> list[str]:
-        """Give the best passage of each turn; an empty question is none."""
-        told = sorted({question for question in questions if question})
-        embedded = dict(zip(told, self.features(told), strict=True)) if told else {}
-        texts: list[TextFeatures | None] = [embedded.get(question) for question in questions]
-        rows = [
-            fusion_row(text, [photograph.features] if photograph else [], None)
-            for text, photograph in zip(texts, shown, strict=True)
-        ]
-        joint = self.fusion.fuse(rows).joint
-        found = []
-        for row, (question, text, photograph) in enumerate(zip(questions, texts, shown, strict=True)):
-            vector = np.zeros(self._width, np.float32) if text is None else text.sentence
-            read = self._split(photograph.words, LANGUAGE) if photograph else ()
-            scores = self._passages.score(vector, (*self._split(question, LANGUAGE), *read))
-            probabilities = passage_probabilities(
-                self.profile.ranking if text else self.profile.ranking_without_text,
-                self.joints @ joint[row],
-                scores.cosine if text else None,
-                scores.bm25,
-            )
-            found.append(self.passages[int(probabilities.argmax())])
-        return found
 
 
 def photographs(
@@ -208,7 +134,7 @@ def figures(
         "words_are_enough": words_are_enough(models, list(named_turns(domain)), noises),
         "noise_taken_for_a_product": _share(
             label != OTHER
-            for label in _labels(models.profile.labels.pictures, _alone(models, noises).pictures)
+            for label in _labels(models.profile.labels.pictures, alone(models, noises).pictures)
         ),
     }
 
@@ -218,8 +144,8 @@ def photo_alone(domain: Domain, models: Models, shown: Sequence[Photograph]) -> 
     kind_of = {picture.id: picture.kind for picture in domain.pictures}
     fine = [photograph.product or OTHER for photograph in shown]
     coarse = [kind_of[product] for product in fine]
-    fused = _alone(models, shown)
-    unread = _alone(models, [photograph.unread() for photograph in shown])
+    fused = alone(models, shown)
+    unread = alone(models, [photograph.unread() for photograph in shown])
     products, kinds = models.heads(shown)
     return {
         name: {
@@ -238,7 +164,7 @@ def photo_to_text(models: Models, shown: Sequence[Photograph]) -> dict[str, Any]
     """How high a photograph's product text stands among those of all products, by joint vectors alone."""
     places = [place for place, passage in enumerate(models.passages) if passage.endswith("-about")]
     owners = [models.passages[place].removesuffix("-about") for place in places]
-    joint = _alone(models, shown).joint
+    joint = alone(models, shown).joint
     order = np.argsort(-(joint @ models.joints[places].T), axis=1)
     ranks = [
         [owners[int(place)] for place in row].index(photograph.product or OTHER)
@@ -258,7 +184,7 @@ def photo_and_question(models: Models, asked: Sequence[Turn], noises: Sequence[P
     found = {
         "turns": len(asked),
         "fused": _same(fused, right),
-        "fused_words_not_read": _same(models.best(said, [each and each.unread() for each in seen]), right),
+        "fused_words_not_read": _same(models.best(said, _unread(seen)), right),
         "text_alone": _same(models.best(said, nothing), right),
         "photo_alone": _same(models.best([""] * len(asked), seen), right),
         "noise_instead_of_photo": _same(models.best(said, _cycled(noises, len(asked))), right),
@@ -285,12 +211,13 @@ def words_are_enough(models: Models, asked: Sequence[Turn], noises: Sequence[Pho
     return found
 
 
-def _alone(models: Models, shown: Sequence[Photograph]) -> Fused:
-    return models.fusion.fuse([fusion_row(None, [photograph.features], None) for photograph in shown])
-
-
 def _features(appearance: Appearance, words: TextFeatures | None = None) -> PictureFeatures:
     return PictureFeatures(appearance.pooled.astype(np.float32), appearance.regions.astype(np.float32), words)
+
+
+def _unread(shown: Sequence[Photograph | None]) -> list[Photograph | None]:
+    different = {id(each): each.unread() for each in shown if each is not None}
+    return [None if each is None else different[id(each)] for each in shown]
 
 
 def _cycled(pictures: Sequence[Photograph], count: int) -> list[Photograph | None]:

@@ -11,7 +11,8 @@ from services.dialogue.fused import FusionRow, PictureFeatures
 from services.dialogue.ports import Fused
 from tests.fakes.domain_folder import domain_files
 from training.data.grocerystore.aspects import read_aspects
-from training.evaluate.grocerystore import Models, Photograph, named_turns, photo_to_text, turns
+from training.evaluate.grocerystore import named_turns, photo_to_text, turns
+from training.evaluate.grocerystore_models import Models, Photograph
 
 PRODUCTS = ("apple", "beet", "juice")
 TOLD = {"apple": ("about", "origin"), "beet": ("about",), "juice": ("about", "sugar")}
