@@ -55,6 +55,11 @@ def draw(
     figure.savefig(out)
 
 
+def signed(value: float) -> str:
+    """Write a contribution with its sign; what rounds to nothing as ``+0.00``."""
+    return f"{round(value, 2) + 0.0:+.2f}"
+
+
 def _draw_bars(axes: "Axes", contributions: Sequence[tuple[str, float]], *, thickness: float) -> None:
     values = [value for _, value in contributions]
     places = range(len(values))
@@ -67,7 +72,7 @@ def _draw_bars(axes: "Axes", contributions: Sequence[tuple[str, float]], *, thic
     axes.set_xlim(low - (room if low else 0.0), high + room)
     for place, value in zip(places, values, strict=True):
         axes.annotate(
-            f"{value:+.2f}",
+            signed(value),
             (value, place),
             xytext=(4 if value >= 0 else -4, 0),
             textcoords="offset points",
@@ -99,7 +104,7 @@ def _draw_picture(
     axes.set_yticks([])
     axes.spines[:].set_color(_FAINT)
     heading = f"picture {index + 1}"
-    axes.set_title(f"{heading}, a region adds up to {most:.2f}" if rows else heading, fontsize=10, color=_INK)
+    axes.set_title(f"{heading}, up to {most:.2f} a region" if rows else heading, fontsize=10, color=_INK)
 
 
 def _upright(image: bytes) -> Any:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli.context import CliContext, UsageError
-from gateway.cli.drawing import FORMATS, draw
+from gateway.cli.drawing import FORMATS, draw, signed
 from gateway.client import FrontdeskClient
 
 _BAR_CELLS = 16
@@ -84,7 +84,7 @@ def show_explanation(cli: CliContext, explained: conversation_pb2.ExplainTurnRes
         bar = "█" * round(_BAR_CELLS * abs(part.contribution) / largest)
         table.add_row(
             _name(part),
-            f"{part.contribution:+.2f}",
+            signed(part.contribution),
             f"[{colour}]{bar}[/]",
             f"{part.probability_without:.2f}",
             escape(part.passage_id_without),
@@ -144,7 +144,8 @@ def _shades(grid: conversation_pb2.RegionContributions) -> list[str]:
     largest = max(map(abs, grid.contributions), default=0.0) or 1.0
 
     def cell(value: float) -> str:
-        shade = _SHADES[round((len(_SHADES) - 1) * abs(value) / largest)]
-        return f"[red]{shade * 2}[/]" if value >= 0 else f"[blue]{shade}-[/]"
+        step = round((len(_SHADES) - 1) * abs(value) / largest)
+        shade = _SHADES[step]
+        return f"[green]{shade * 2}[/]" if value >= 0 or not step else f"[red]{shade}-[/]"
 
     return ["  " + "".join(map(cell, row)) for row in _rows(grid)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gateway.cli.context import UsageError
-from gateway.cli.drawing import draw
+from gateway.cli.drawing import draw, signed
 
 PARTS = [("look of picture 1", 0.7), ("what was said", 0.2), ("words in picture 1", -0.1)]
 GREY = 128
@@ -93,3 +93,7 @@ def test_the_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"pip install '\.\[drawing\]'"):
         draw("title", PARTS, {}, [], tmp_path / "drawing.png")
+
+
+def test_what_rounds_to_nothing_takes_nothing_away() -> None:
+    assert [signed(value) for value in (0.714, -0.08, -0.001, 0.0)] == ["+0.71", "-0.08", "+0.00", "+0.00"]
