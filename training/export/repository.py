@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from training.export.context import ExportContext
 
-EXPORTERS = ("text_encoder", "vision", "ocr", "intent", "asr", "acoustic", "tts")
+EXPORTERS = ("text_encoder", "vision", "ocr", "acoustic", "intent", "picture", "fusion", "asr", "tts")
 """Modules of ``training.export.models``, in the order that they run (intent builds on text_encoder)."""
 
 

@@ -49,12 +49,17 @@ def main(
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     steps: Annotated[int, typer.Option(help="Steps of training.")] = FusionArguments().steps,
     threads: Annotated[int, typer.Option(help="Cores to use.")] = FusionArguments().threads,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the trained models, and weigh their evidence anew.")
+    ] = False,
 ) -> None:
     """Train, calibrate and write the fusion model and the picture heads of a domain."""
     console = Console()
     began = time.monotonic()
     arguments = replace(FusionArguments(), seed=seed, steps=steps, threads=threads)
     loaded = load_domain(domain)
+    if not loaded.pictures:
+        raise ValueError(f"{domain}: no pictures.yaml, so there is nothing to fuse: add pictures first")
     root = data or Path(os.environ.get("FRONTDESK_DATA", "../shared/data"))
     others = [root / folder for folder in (other or OTHERS) if (root / folder).is_dir()]
     folder = out or domain / "models"
@@ -70,16 +75,50 @@ def main(
         sources = gather(loaded, domain, encoders, others, sounds, arguments)
     console.print(f"embedded after {time.monotonic() - began:.0f} s")
 
-    # The picture heads.
     command = f"python -m training.fusion --domain {shlex.quote(str(domain))} --seed {seed} --steps {steps}"
     made = {"command": command, "domain": loaded.name, "trained_on": loaded.version}
+    if keep:
+        trained = cards.read_manifest(folder / "fusion")
+        arguments = FusionArguments(**trained["report"]["arguments"])
+        made |= {name: trained[name] for name in ("command", "trained_on")}
+        facts = {name: trained["report"][name] for name in ("parameters", "parity")}
+        references = trained["references"]
+    else:
+        facts, references = _train(sources, arguments, folder, made, console)
+
+    # How far it can be trusted.
+    splitter = WordSplitter()
+    index = index_passages(loaded, vectors, sources.text_model, splitter)
+    calibration = calibrate(ExportedFusion(folder / "fusion", threads), sources, index, splitter.split)
+    entry = manifest_entry(
+        FusionLabels(loaded.labels, loaded.product_labels, loaded.kind_labels, loaded.picture_labels),
+        FusionEmbeddingModels(sources.text_model, sources.image_model, ACOUSTIC_MODEL if sounds else ""),
+        calibration.ranking,
+        calibration.ranking_without_text,
+        calibration.thresholds,
+    )
+    report = {**facts, **_report(sources, arguments, calibration)}
+    manifest = {**made, **entry, "report": report, "references": references}
+    cards.write_manifest(folder / "fusion", manifest)
+    cards.write_fusion_card(folder / "fusion", manifest)
+    _show(console, "fusion, kept back", calibration.report)
+    console.print({name: entry[name] for name in ("ranking", "ranking_without_text", "thresholds")})
+    size = sum(file.stat().st_size for file in folder.rglob(cards.MODEL))
+    console.print(f"{folder}: {size / 1e6:.1f} MB after {time.monotonic() - began:.0f} s")
+
+
+def _train(
+    sources: Sources, arguments: FusionArguments, folder: Path, made: Mapping[str, str], console: Console
+) -> tuple[dict[str, Any], dict[str, list[list[float]]]]:
+    """Write both models; give what is known of the fusion model, and what it says of reference turns."""
+    # The picture heads.
     found = heads.train(sources)
     picture = _folder(folder / "picture")
     onnx.save(heads.build(found), str(picture / cards.MODEL))
-    labels = {"products": list(loaded.product_labels), "kinds": list(loaded.kind_labels)}
+    domain = sources.domain
     manifest = {
         **made,
-        "labels": labels,
+        "labels": {"products": list(domain.product_labels), "kinds": list(domain.kind_labels)},
         "embedding_model": sources.image_model,
         "report": dict(found.report),
         "references": heads.references(found),
@@ -90,57 +129,31 @@ def main(
 
     # The fusion model.
     with Progress(console=console) as bar:
-        task = bar.add_task("training", total=steps)
+        task = bar.add_task("training", total=arguments.steps)
 
         def progress(step: int, parts: Mapping[str, float]) -> None:
             bar.update(task, advance=1)
-            if step % 50 == 0 or step == steps:
+            if step % 50 == 0 or step == arguments.steps:
                 told = " ".join(f"{name} {part:.3f}" for name, part in parts.items())
                 bar.console.print(f"[dim]{step}[/] {told}", highlight=False, soft_wrap=True)
 
-        model = train(sources, arguments, progress)
-    fusion = _folder(folder / "fusion")
-    difference = onnx_export.export(model, fusion / cards.MODEL)
-
-    # How far it can be trusted.
-    splitter = WordSplitter()
-    index = index_passages(loaded, vectors, sources.text_model, splitter)
-    calibration = calibrate(ExportedFusion(fusion, threads), sources, index, splitter.split)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    report = _report(sources, arguments, calibration, parameters, difference, len(sounds))
-    entry = manifest_entry(
-        FusionLabels(loaded.labels, loaded.product_labels, loaded.kind_labels, loaded.picture_labels),
-        FusionEmbeddingModels(sources.text_model, sources.image_model, ACOUSTIC_MODEL if sounds else ""),
-        calibration.ranking,
-        calibration.ranking_without_text,
-        calibration.thresholds,
-    )
-    manifest = {**made, **entry, "report": report, "references": onnx_export.references(model)}
-    cards.write_manifest(fusion, manifest)
-    cards.write_fusion_card(fusion, manifest)
-    _show(console, "fusion, kept back", calibration.report)
-    console.print({name: entry[name] for name in ("ranking", "ranking_without_text", "thresholds")})
-    size = sum(file.stat().st_size for file in folder.rglob(cards.MODEL))
-    console.print(f"{folder}: {size / 1e6:.1f} MB after {time.monotonic() - began:.0f} s")
+        model = train(sources, found, arguments, progress)
+    difference = onnx_export.export(model, _folder(folder / "fusion") / cards.MODEL)
+    facts = {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parity": {"largest_difference": round(difference, 6)},
+    }
+    return facts, onnx_export.references(model)
 
 
-def _report(
-    sources: Sources,
-    arguments: FusionArguments,
-    calibration: Calibration,
-    parameters: int,
-    difference: float,
-    sounds: int,
-) -> dict[str, Any]:
+def _report(sources: Sources, arguments: FusionArguments, calibration: Calibration) -> dict[str, Any]:
     return {
         "arguments": asdict(arguments),
-        "parameters": parameters,
         "utterances": len(sources.utterances),
         "showing": len(sources.training.showing),
         "pictures": sum(len(shown.variants) for shown in sources.training.pictures),
         "negatives": len(sources.training.negatives),
-        "sounds": sounds,
-        "parity": {"largest_difference": round(difference, 6)},
+        "sounds": len(sources.sounds),
         "kept_back": dict(calibration.report),
     }
 

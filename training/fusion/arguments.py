@@ -16,7 +16,7 @@ class FusionArguments:
     layers: int = 2
     heads: int = 4
     feedforward: int = 256
-    dropout: float = 0.1
+    dropout: float = 0.15
 
     # The loss: L = text_weight * L_text + audio_weight * L_audio + image_weight * L_image.
     text_weight: float = 1.0
@@ -27,15 +27,15 @@ class FusionArguments:
     """Counts product, kind and picture, and pictures and passages that find each other."""
 
     # The optimizer: AdamW, the rate rising and falling once (Smith and Topin, 2018).
-    steps: int = 600
+    steps: int = 400
     learning_rate: float = 1e-3
     """At its highest."""
-    head_rate: float = 0.3
-    """What part of it the heads of intents and joint vectors learn with: they begin with what words say."""
+    own_rate: float = 0.1
+    """What part of it those weights learn with that begin with what a modality says alone."""
     weight_decay: float = 0.05
-    utterances_per_step: int = 64
-    showings_per_step: int = 48
-    pictures_per_step: int = 24
+    utterances_per_step: int = 48
+    showings_per_step: int = 32
+    pictures_per_step: int = 20
     sounds_per_step: int = 8
 
     # What an example is made of.
@@ -49,7 +49,7 @@ class FusionArguments:
     """Share of shown pictures whose words are left out, so that appearance alone can decide."""
     drop_picture: float = 0.15
     """Share of those with words whose appearance is left out, so that words alone can decide."""
-    drop_tokens: float = 0.2
+    drop_tokens: float = 0.4
     """Share of texts that come as their sentence vector alone."""
     drop_regions: float = 0.1
     """Share of a picture's regions that are left out."""
@@ -62,4 +62,4 @@ class FusionArguments:
     held_out: float = 0.2
     """Share of the questions of ``showing.yaml``."""
 
-    threads: int = 2
+    threads: int = 1

@@ -9,6 +9,12 @@ MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what ``write_manifest`` wrote. Raises ``FileNotFoundError`` when there is nothing."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write what a model knows about itself."""
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)

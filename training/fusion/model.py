@@ -19,6 +19,14 @@ from services.dialogue.fused import FRAME_ROWS
 from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, JOINT_WIDTH, REGION_WIDTH
 from training.fusion.arguments import FusionArguments
 from training.fusion.exported import PICTURE_ROWS
+from training.fusion.start import Start
+from training.vision.heads import Head as LinearHead
+
+TEXT: Final = slice(0, EMBEDDING_WIDTH)
+WORDS: Final = slice(EMBEDDING_WIDTH, 2 * EMBEDDING_WIDTH)
+PICTURE: Final = slice(2 * EMBEDDING_WIDTH, 2 * EMBEDDING_WIDTH + REGION_WIDTH)
+"""Where the modalities' own vectors stand."""
+OWN_WIDTH: Final = 2 * EMBEDDING_WIDTH + REGION_WIDTH
 
 LARGEST_SCALE: Final = 50.0
 """Of similarities, which are the joint vectors' cosines; 1 / temperature."""
@@ -86,6 +94,23 @@ class Tokens(nn.Module):
         return tokens
 
 
+class Head(nn.Module):
+    """Labels from what CLS has gathered and from the modalities' own vectors, which begin unheard."""
+
+    def __init__(self, inside: int, labels: int) -> None:
+        super().__init__()
+        self.gathered = nn.Linear(inside, labels)
+        self.own = nn.Linear(OWN_WIDTH, labels, bias=False)
+        nn.init.normal_(self.gathered.weight, std=0.01)
+        nn.init.zeros_(self.gathered.bias)
+        nn.init.zeros_(self.own.weight)
+
+    def forward(self, gathered: Tensor, own: Tensor) -> Tensor:
+        """Give logits ``[n, labels]``."""
+        logits: Tensor = self.gathered(gathered) + self.own(own)
+        return logits
+
+
 class FusionModel(nn.Module):
     """See the module. Any modality may be masked whole: CLS is always there."""
 
@@ -119,13 +144,15 @@ class FusionModel(nn.Module):
             layer, arguments.layers, nn.LayerNorm(inside), enable_nested_tensor=False
         )
         self.dropout = nn.Dropout(arguments.dropout)
-        self.gathered_width = inside
-        evidence = inside + 2 * EMBEDDING_WIDTH + REGION_WIDTH
-        self.intents = _head(evidence, counts.intents, inside)
-        self.products = _head(evidence, counts.products, inside)
-        self.kinds = _head(evidence, counts.kinds, inside)
-        self.pictures = _head(evidence, counts.pictures, inside)
-        self.joint = _head(evidence, JOINT_WIDTH, inside)
+        self.intents = Head(inside, counts.intents)
+        self.products = Head(inside, counts.products)
+        self.kinds = Head(inside, counts.kinds)
+        self.pictures = Head(inside, counts.pictures)
+        self.joint = Head(inside, JOINT_WIDTH)
+        self.gates = nn.Linear(inside, 3)
+        """What text, words in pictures and pictures count in the joint vector: it depends on the turn."""
+        nn.init.zeros_(self.gates.weight)
+        nn.init.zeros_(self.gates.bias)
         self.tell_frames = nn.Linear(inside, FRAME_WIDTH)
         self.log_scale = nn.Parameter(torch.tensor(1.0 / 0.07).log())
 
@@ -168,46 +195,52 @@ class FusionModel(nn.Module):
         pooled_rows = region_mask * (within == PICTURE_ROWS - 1).to(region_mask.dtype)
         pictures = pooled_rows.sum(dim=1, keepdim=True)
         pooled = (regions * pooled_rows[:, :, None]).sum(dim=1) / pictures.clamp_min(1.0)
-        evidence = torch.cat(
-            [
-                self.dropout(seen[:, 0]),
-                self.of_text(text[:, 0]) * text_mask[:, :1],
-                self.of_text(words[:, 0]) * word_mask[:, :1],
-                self.of_picture(pooled) * pictures.clamp_max(1.0),
-            ],
-            dim=1,
-        )
+        wholes = [
+            self.dropout(self.of_text(text[:, 0]) * text_mask[:, :1]),
+            self.dropout(self.of_text(words[:, 0]) * word_mask[:, :1]),
+            self.dropout(self.of_picture(pooled) * pictures.clamp_max(1.0)),
+        ]
+        own = torch.cat(wholes, dim=1)
+        gathered = self.dropout(seen[:, 0])
+        gates = 2.0 * self.gates(gathered).sigmoid()
+        gated = torch.cat([whole * gates[:, at : at + 1] for at, whole in enumerate(wholes)], dim=1)
         return Fused(
-            intents=self.intents(evidence),
-            products=self.products(evidence),
-            kinds=self.kinds(evidence),
-            pictures=self.pictures(evidence),
-            joint=functional.normalize(self.joint(evidence), dim=1),
+            intents=self.intents(gathered, own),
+            products=self.products(gathered, own),
+            kinds=self.kinds(gathered, own),
+            pictures=self.pictures(gathered, own),
+            joint=functional.normalize(self.joint(gathered, gated), dim=1),
             frames=self.tell_frames(seen[:, seen.shape[1] - frames.shape[1] :]),
         )
 
-    def start_from(self, intent_weight: Tensor, intent_bias: Tensor, directions: Tensor) -> None:
-        """Begin with what words alone say, so that training only adds to it.
+    def start_from(self, start: Start) -> None:
+        """Begin with what words alone and pictures alone say, so that training only adds to it.
 
-        ``intent_weight`` ``[384, intents]`` and ``intent_bias`` ``[intents]`` are a head on
-        sentence vectors; ``directions`` ``[128, 384]``, orthonormal, keep the most of their
-        differences. Call it once ``of_text`` has measured.
+        Call it once ``of_text`` and ``of_picture`` have measured.
         """
-        text = slice(self.gathered_width, self.gathered_width + EMBEDDING_WIDTH)
+        text_scale, picture_scale = self.of_text.scale, self.of_picture.scale
         with torch.no_grad():
-            self.intents.weight[:, text] = (intent_weight * self.of_text.scale[:, None]).T
-            self.intents.bias.copy_(intent_bias + self.of_text.mean @ intent_weight)
-            self.joint.weight[:, text] = directions * self.of_text.scale / self.of_text.scale.mean()
+            weight, bias = _of_head(start.intents)
+            self.intents.own.weight[:, TEXT] = (weight * text_scale[:, None]).T
+            self.intents.gathered.bias.copy_(bias + self.of_text.mean @ weight)
+            directions = torch.from_numpy(start.directions) * text_scale / text_scale.mean()
+            self.joint.own.weight[:, TEXT] = directions
+            self.joint.own.weight[:, WORDS] = directions / 2.0
+            for head, found in (
+                (self.products, start.products),
+                (self.kinds, start.kinds),
+                (self.pictures, start.pictures),
+            ):
+                if found is not None:
+                    weight, bias = _of_head(found)
+                    head.own.weight[:, PICTURE] = (weight * picture_scale[:, None]).T
+                    head.gathered.bias.copy_(bias + self.of_picture.mean @ weight)
+            if start.to_passages is not None:
+                self.joint.own.weight[:, PICTURE] = torch.from_numpy(start.to_passages)
 
 
-def _head(evidence: int, labels: int, inside: int) -> nn.Linear:
-    """A head that starts blind to what is not gathered."""
-    head = nn.Linear(evidence, labels)
-    with torch.no_grad():
-        head.weight[:, inside:] = 0.0
-        head.weight[:, :inside] *= 0.1
-        head.bias.zero_()
-    return head
+def _of_head(head: LinearHead) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(head.weight), torch.from_numpy(head.bias)
 
 
 def _is_first(rows: Tensor) -> Tensor:

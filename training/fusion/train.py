@@ -9,26 +9,31 @@ from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from services.dialogue.model import JOINT_WIDTH
+from training.fusion import start
 from training.fusion.arguments import FusionArguments
 from training.fusion.examples import Batch, Examples
 from training.fusion.losses import any_of, info_nce, labels, reconstruction, spread
 from training.fusion.model import Fused, FusionModel, LabelCounts
 from training.fusion.sources import Sources
-from training.text.intent import fit_head
+from training.vision.heads import PictureHeads
 
 Progress = Callable[[int, Mapping[str, float]], None]
 """Told after each step: how many are done, and the parts of the loss."""
 
 
-def train(sources: Sources, arguments: FusionArguments, progress: Progress) -> FusionModel:
-    """Train on what a domain gives. The same sources and seed give the same model on the same machine."""
+def train(
+    sources: Sources, heads: PictureHeads | None, arguments: FusionArguments, progress: Progress
+) -> FusionModel:
+    """Train on what a domain gives; where it has pictures, ``heads`` of them are what it begins with.
+
+    The same sources and seed give the same model on the same machine.
+    """
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     domain = sources.domain
     examples = Examples(sources, arguments)
 
-    # Begin with what words alone say.
+    # Begin with what words alone and pictures alone say.
     model = FusionModel(
         LabelCounts(
             len(domain.labels),
@@ -38,13 +43,8 @@ def train(sources: Sources, arguments: FusionArguments, progress: Progress) -> F
         ),
         arguments,
     )
-    sentences = np.stack([utterance.text.sentence for utterance in sources.utterances])
-    intents = np.array([utterance.intent for utterance in sources.utterances])
-    weight, bias = fit_head(sentences, intents)
-    model.of_text.measure(torch.from_numpy(sentences))
-    _measure_others(model, sources)
-    both = np.vstack([sentences, sources.passage_vectors])
-    model.start_from(_tensor(weight), _tensor(bias), _directions(both))
+    _measure(model, sources)
+    model.start_from(start.begin(sources, heads))
     model.train()
 
     # Every step sees utterances, turns with pictures, pictures alone and sound, against all passages.
@@ -133,25 +133,20 @@ def _seen(fused: Fused, batch: Batch) -> Tensor:
     )
 
 
-def _measure_others(model: FusionModel, sources: Sources) -> None:
-    pooled = [v.pooled for shown in sources.training.pictures for v in shown.variants]
-    pooled += [each.pooled for each in sources.training.negatives]
-    if len(pooled) > 1:
-        model.of_picture.measure(torch.from_numpy(np.stack(pooled).astype(np.float32)))
+def _measure(model: FusionModel, sources: Sources) -> None:
+    sentences = np.stack([utterance.text.sentence for utterance in sources.utterances])
+    model.of_text.measure(torch.from_numpy(sentences))
+    if sources.training.pictures:
+        model.of_picture.measure(torch.from_numpy(start.pooled_vectors(sources)))
     if sources.sounds:
         frames = np.vstack([sound.frames for sound in sources.sounds])
         model.of_frame.measure(torch.from_numpy(frames))
 
 
-def _directions(vectors: NDArray[np.float32]) -> Tensor:
-    """The directions in which vectors differ most, ``[128, 384]``."""
-    _, _, directions = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
-    return torch.from_numpy(directions[:JOINT_WIDTH].astype(np.float32))
-
-
 def _groups(model: FusionModel, arguments: FusionArguments) -> list[dict[str, object]]:
-    """Only weights decay; heads learn slower, as they begin with what words alone say."""
-    heads = {id(p) for head in (model.intents, model.joint) for p in head.parameters()}
+    """Only weights decay; those that begin with what a modality says alone learn slower, and do not."""
+    every = (model.intents, model.products, model.kinds, model.pictures, model.joint)
+    heads = {id(head.own.weight) for head in every}
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for parameter in model.parameters():
         key = (id(parameter) in heads, parameter.ndim >= 2)
@@ -159,7 +154,7 @@ def _groups(model: FusionModel, arguments: FusionArguments) -> list[dict[str, ob
     return [
         {
             "params": parameters,
-            "lr": arguments.learning_rate * (arguments.head_rate if is_head else 1.0),
+            "lr": arguments.learning_rate * (arguments.own_rate if is_head else 1.0),
             "weight_decay": arguments.weight_decay if decays and not is_head else 0.0,
         }
         for (is_head, decays), parameters in groups.items()
@@ -172,8 +167,9 @@ def _sum(parts: Mapping[str, Tensor], modality: str) -> Tensor:
 
 
 def _tensors(inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in inputs.items()}
-
-
-def _tensor(array: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32))
+    """As tensors; what no turn of the batch has is left out, and costs nothing."""
+    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    for rows, mask in (("regions", "region_mask"), ("frames", "frame_mask")):
+        if not tensors[mask].any():
+            tensors |= {rows: tensors[rows][:, :0], mask: tensors[mask][:, :0]}
+    return tensors

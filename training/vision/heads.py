@@ -51,7 +51,7 @@ def train(sources: Sources) -> PictureHeads:
         ("products", products, true_products, len(sources.domain.product_labels)),
         ("kinds", kinds, true_kinds, len(sources.domain.kind_labels)),
     ):
-        head = _fit(vectors, targets, count)
+        head = fit(vectors, targets, count)
         logits = checks @ head.weight + head.bias
         temperature = _temperature(logits, true)
         found[name] = Head(
@@ -126,7 +126,7 @@ def _examples(
     return np.stack(vectors).astype(np.float32), np.array(of_product), np.array(of_kind)
 
 
-def _fit(vectors: NDArray[np.float32], targets: NDArray[np.int64], labels: int) -> Head:
+def fit(vectors: NDArray[np.float32], targets: NDArray[np.int64], labels: int) -> Head:
     """Multinomial logistic regression, standardization folded in; labels never seen stay unlikely."""
     weight, bias = np.zeros((WIDTH, labels)), np.full(labels, -10.0)
     known: Sequence[int] = np.unique(targets).tolist()

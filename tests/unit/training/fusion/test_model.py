@@ -15,6 +15,8 @@ from training.fusion import onnx_export
 from training.fusion.arguments import FusionArguments
 from training.fusion.model import Fused, FusionModel, LabelCounts
 from training.fusion.onnx_export import random_inputs
+from training.fusion.start import Start
+from training.vision.heads import Head
 
 ARGUMENTS = FusionArguments(width=32, heads=2, feedforward=32)
 LENGTHS = {"text_tokens": 6, "regions": 100, "word_tokens": 5, "frames": 8}
@@ -33,7 +35,9 @@ def model() -> FusionModel:
     # Heads start blind to the modalities' own vectors; a trained one is not.
     with torch.no_grad():
         for head in (made.intents, made.products, made.kinds, made.pictures, made.joint):
-            head.weight.copy_(torch.randn_like(head.weight) * 0.05)
+            for weight in (head.own.weight, head.gathered.weight):
+                weight.copy_(torch.randn_like(weight) * 0.05)
+        made.gates.weight.copy_(torch.randn_like(made.gates.weight))
     made.eval()
     return made
 
@@ -105,19 +109,32 @@ def test_joint_vectors_have_length_1() -> None:
     assert torch.allclose(joint.norm(dim=1), torch.ones(4), atol=1e-5)
 
 
-def test_the_start_says_what_the_head_on_words_says() -> None:
+def test_the_start_says_what_the_heads_on_words_and_on_pictures_say() -> None:
     rng = np.random.default_rng(0)
     sentences = torch.from_numpy(rng.standard_normal((20, 384)).astype(np.float32))
-    weight = torch.from_numpy(rng.standard_normal((384, 5)).astype(np.float32))
+    weight = rng.standard_normal((384, 5)).astype(np.float32)
+    pooled = torch.from_numpy(rng.standard_normal((20, 1280)).astype(np.float32))
+    of_pictures = rng.standard_normal((1280, 6)).astype(np.float32)
     made = FusionModel(LabelCounts(5, 4, 3, 6), ARGUMENTS).eval()
     made.of_text.measure(sentences)
-    made.start_from(weight, torch.zeros(5), torch.eye(128, 384))
+    made.of_picture.measure(pooled)
+    made.start_from(
+        Start(
+            Head(weight, np.zeros(5, np.float32)),
+            np.eye(128, 384, dtype=np.float32),
+            pictures=Head(of_pictures, np.ones(6, np.float32)),
+        )
+    )
     with torch.no_grad():
-        made.intents.weight[:, : made.gathered_width] = 0.0
-    inputs = random_inputs(20, dict.fromkeys(LENGTHS, 1))
+        made.intents.gathered.weight.zero_()
+        made.pictures.gathered.weight.zero_()
+    inputs = random_inputs(20, {**dict.fromkeys(LENGTHS, 1), "regions": 50})
     inputs |= {"text_tokens": sentences[:, None], "text_mask": torch.ones(20, 1)}
-    logits = run(made, inputs).intents
-    assert torch.allclose(logits, sentences @ weight, atol=1e-2)
+    inputs["regions"][:, 49] = pooled
+    inputs["region_mask"][:] = 1.0
+    found = run(made, inputs)
+    assert torch.allclose(found.intents, sentences @ torch.from_numpy(weight), atol=1e-2)
+    assert torch.allclose(found.pictures, pooled @ torch.from_numpy(of_pictures) + 1.0, atol=1e-2)
 
 
 def test_hidden_frames_are_told_from_the_others_alone() -> None:
@@ -141,5 +158,6 @@ def test_the_export_says_the_same_for_every_shape(tmp_path: Path) -> None:
     assert large
     assert {each.data_type for each in large} <= {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
     with torch.no_grad():
-        made.joint.weight.mul_(-1.0)
+        made.joint.own.weight.mul_(-1.0)
+        made.joint.gathered.weight.mul_(-1.0)
     assert onnx_export.check_parity(made, file) > 0.1, "the check must find another model out"
