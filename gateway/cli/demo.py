@@ -7,6 +7,7 @@ as text with sources and pictures, and as speech; the last turn with a picture i
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,8 +61,9 @@ def demo(
 
 def _take(cli: CliContext, out: Path, turn: DemoTurn, recording: Path | None) -> TakenTurn:
     cli.console.print(f"\n[bold reverse] {turn.name} [/]")
-    said = "" if recording else turn.say
-    for asked in (said, turn.type):
+    if recording:
+        turn = replace(turn, say="")  # other words are said
+    for asked in (turn.say, turn.type):
         if asked:
             cli.console.print(f"[bold]Customer[/] {asked}")
     shown = [Path(shutil.copyfile(file, out / f"{turn.name}-{file.name}")) for file in turn.show]

@@ -75,7 +75,9 @@ def _as_markdown(taken: TakenTurn) -> str:
     if result.transcript:
         lines.append(f"**Heard** ({result.transcript.language_code}): {result.transcript.text}\n")
     for seen in result.images_seen:
-        best = [found[0].label for found in (seen.kinds, seen.products) if found]
+        best = [
+            found[0].label for found in (seen.kinds, seen.products) if found and found[0].label != "other"
+        ]
         words = " / ".join(line.text for line in seen.lines)
         lines.append(f"**Seen** ({', '.join(best) or 'nothing known'}): {words or 'no words'}\n")
     lines.append(f"**Frontdesk:** {result.answer}\n")

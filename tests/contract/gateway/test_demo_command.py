@@ -81,6 +81,7 @@ async def test_your_own_recording_takes_the_place_of_the_first_spoken_question(
     assert told.returncode == 0, told.stderr
     assert [asked.audio for asked in peers.recognizing] == [b"RIFF mine"]
     assert "Synthesize" not in peers.callers
+    assert "where is my order?" not in (tmp_path / "out" / "transcript.md").read_text()
 
 
 async def test_a_domain_without_a_demo_is_told_before_anything_is_asked(tmp_path: Path) -> None:
