@@ -1,7 +1,7 @@
 """The events of each decision, with the state that follows. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.dialogue.answers import deltas, template
 from services.dialogue.domain.types import Domain, Picture
@@ -62,7 +62,7 @@ class Replies:
         return self._said(name, Decision.ASK_BACK, state)
 
     def hand_over(self, reason: HandoffReason, intent: str, options: Sequence[Hit]) -> list[Event]:
-        """Hand over to a person."""
+        """Hand over to a person, who is told what was seen; who asked for one need not hear it."""
         about = next((item.description for item in self.domain.intents if item.id == intent), "")
         topics = ", ".join(option.passage.title for option in options[:2])
         facts = [
@@ -76,7 +76,8 @@ class Replies:
         state = self.state.over_to_person(self.language, intent)
         if self.state.handed_off:
             return self._said("already_handed_off", Decision.HANDOFF, state)
-        *said, completed = self._said(_HANDOFF_TEMPLATES[reason], Decision.HANDOFF, state)
+        said_first = self if reason is HandoffReason.LOW_CONFIDENCE else replace(self, seen=())
+        *said, completed = said_first._said(_HANDOFF_TEMPLATES[reason], Decision.HANDOFF, state)
         return [*said, handoff, completed]
 
     def _said(

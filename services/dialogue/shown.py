@@ -10,6 +10,8 @@ from services.dialogue.evidence import IntentProbability
 from services.dialogue.ports import FusionProfile
 from services.dialogue.retrieval import Hit
 
+MOST_TOLD = 2
+
 LEAST_OPTION = 0.1
 """A passage is offered when it is at least this likely."""
 
@@ -51,14 +53,16 @@ class Shown:
         return best.label if best and sure else ""
 
     def told(self, domain: Domain, turn: int, answer: str = "") -> tuple[str, ...]:
-        """Say what was seen: the picture that goes with the passage ``answer``, else the surest one.
+        """Say what was seen, no more than is sure: pictures, the product alone, or nothing.
 
-        No more than is sure: the product alone, or nothing.
+        Of several pictures ``MOST_TOLD``, and last the one that goes with the passage
+        ``answer``, else the surest.
         """
         sure = self.sure_pictures(domain)
         if sure:
-            picture = next((picture for picture in sure if answer in picture.passages), sure[0])
-            return (picture.seen[self.language],)
+            last = next((picture for picture in sure if answer in picture.passages), sure[0])
+            others = dict.fromkeys(p.seen[self.language] for p in sure if p.id != last.id)
+            return (*list(others)[: MOST_TOLD - 1], last.seen[self.language])
         product = self.sure_product()
         if product and "seen_product" in domain.templates:
             name = domain.products[product][self.language]

@@ -79,6 +79,7 @@ async def test_a_turn_of_everything(served: Served, parts: DialogueParts) -> Non
         "understanding",
         "answer_delta",
         "answer_delta",
+        "answer_delta",
         "citation",
         "picture",
         "completed",
@@ -91,8 +92,8 @@ async def test_a_turn_of_everything(served: Served, parts: DialogueParts) -> Non
     ]
     assert understanding.kinds[0].label in {"panel", "slip"}
     assert len(understanding.products) == 3
-    assert understanding.passages[0].passage_id == responses[3].citation.passage_id == "warranty"
-    picture = responses[4].picture
+    assert understanding.passages[0].passage_id == responses[4].citation.passage_id == "warranty"
+    picture = responses[5].picture
     assert (picture.picture_id, picture.passage_id, picture.media_type) == (
         "lamp-red",
         "warranty",
@@ -100,7 +101,7 @@ async def test_a_turn_of_everything(served: Served, parts: DialogueParts) -> Non
     )
     assert picture.content == PNG
     assert picture.caption == "A red light"
-    assert responses[5].completed.decision == dialogue_pb2.DECISION_ANSWER
+    assert responses[6].completed.decision == dialogue_pb2.DECISION_ANSWER
     assert parts.embedder.embedded == before, "all was embedded by the caller"
 
 
