@@ -1,5 +1,6 @@
 """Triton's side of the reader: one picture at a time, pixels in, lines out."""
 
+import ctypes
 import json
 import os
 from pathlib import Path
@@ -13,16 +14,22 @@ import triton_python_backend_utils as pb_utils
 
 from .reader import Reader
 
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
+
 
 class TritonPythonModel:
     def initialize(self, args):
+        _keep_freed_memory()
         parameters = json.loads(args["model_config"])["parameters"]
         settings = {name: value["string_value"] for name, value in parameters.items()}
         most_pixels = int(settings["most_pixels"])
         self._reader = Reader(
             Path(__file__).parent, int(settings["cpu_threads"]), int(settings["most_side"]), most_pixels
         )
-        self._reader.read(_page(int(most_pixels**0.5)))  # the first call allocates
+        for _ in range(2):  # the first calls allocate
+            self._reader.read(_page(int(most_pixels**0.5)))
 
     def execute(self, requests):
         return [self._respond(request) for request in requests]
@@ -44,10 +51,24 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in outputs.items()])
 
 
+def _keep_freed_memory():
+    """Have the C library keep what a picture needed for the next one.
+
+    By default it gives large blocks back and takes them again with each layer: measured, 15 % more time, a
+    higher peak, and a process that may grow by 150 MB whenever a picture comes.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # glibc
+        library.mallopt(_M_ARENA_MAX, 1)  # one heap for all threads
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+
+
 def _page(side):
-    """White with a line of words, so that every model runs."""
+    """White with lines of different lengths, so that every model runs."""
     page = np.full((side, side, 3), 255, np.uint8)
-    cv2.putText(page, "Frontdesk", (40, side // 2), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 3)
+    for row, words in enumerate(("Frontdesk", "Frontdesk reads", "Frontdesk reads lines of words")):
+        cv2.putText(page, words, (20, 100 + 100 * row), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
     return page
 
 
