@@ -61,7 +61,9 @@ def main(
     if not loaded.pictures:
         raise ValueError(f"{domain}: no pictures.yaml, so there is nothing to fuse: add pictures first")
     root = data or Path(os.environ.get("FRONTDESK_DATA", "../shared/data"))
-    others = [root / folder for folder in (other or OTHERS) if (root / folder).is_dir()]
+    # A domain's own photographs show what it knows.
+    named = other or [folder for folder in OTHERS if not folder.startswith(f"{loaded.name}/")]
+    others = [root / folder for folder in named if (root / folder).is_dir()]
     folder = out or domain / "models"
 
     # Everything as the encoders see it; kept on disk, so that the second time is quick.
@@ -76,6 +78,7 @@ def main(
     console.print(f"embedded after {time.monotonic() - began:.0f} s")
 
     command = f"python -m training.fusion --domain {shlex.quote(str(domain))} --seed {seed} --steps {steps}"
+    command += "".join(f" --other {shlex.quote(folder)}" for folder in other or ())
     made = {"command": command, "domain": loaded.name, "trained_on": loaded.version}
     if keep:
         trained = cards.read_manifest(folder / "fusion")
