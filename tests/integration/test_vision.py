@@ -20,7 +20,7 @@ from services.triton.local_server import LocalTriton
 from services.vision.annotator import ImageAnnotator
 from services.vision.decoding import PictureLimits, decode
 from services.vision.labels import ModelLabels
-from services.vision.model import EMBEDDING_MODEL, OCR, VISION_ENCODER
+from services.vision.model import EMBEDDING_MODEL, OCR, VISION_ENCODER, picture_spec
 from services.vision.servicer import VisionServicer
 from tests.fakes.pictures import encoded, turned
 from tests.harness.grpc_server import serving
@@ -40,7 +40,7 @@ SECONDS = 60.0  # other work may hold the processors
 @pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     log = tmp_path_factory.mktemp("log") / "triton.log"
-    models = [VISION_ENCODER.name, OCR.name]
+    models = [VISION_ENCODER.name, OCR.name, picture_spec("shop").name]
     with LocalTriton(REPOSITORY, **free_ports(), log_file=log, models=models) as running:
         yield running
 
@@ -162,6 +162,18 @@ async def test_photographs_are_labelled(stub: Any, data_sets: Path, photograph: 
     response = await stub.ClassifyImage(request, timeout=SECONDS)
 
     assert [found.label for found in response.labels] == [label]
+
+
+async def test_pictures_of_the_shop_are_told_apart(stub: Any, pictures: tuple[Picture, ...]) -> None:
+    right = []
+    for picture in pictures:
+        request = vision_pb2.ClassifyImageRequest(image=picture.content, domain="shop", max_labels=1)
+        seen = await stub.ClassifyImage(request, timeout=SECONDS)
+        assert seen.model == "picture_shop@1"
+        right.append(seen.kinds[0].label == picture.kind)
+        right.append(seen.products[0].label == (picture.product or "other"))
+
+    assert np.mean(right) > 0.9  # chance is under 0.2
 
 
 async def test_the_reader_refuses_what_the_service_never_sends(triton: LocalTriton) -> None:

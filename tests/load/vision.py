@@ -66,29 +66,38 @@ def suite_without_a_domain(folder: Path) -> Iterator[LocalSuite]:
         suite.stop()
 
 
-class Memory:
-    """Resident memory of processes with their children, in MiB; ``most`` while a block runs."""
+class Usage:
+    """What processes take, their children included: resident memory in MiB, and processor time."""
 
     def __init__(self, suite: LocalSuite, names: tuple[str, ...]) -> None:
         pids = {state.name: state.pid for state in suite.supervisor.states()}
         self._processes = {name: psutil.Process(pids[name]) for name in names}
 
-    def now(self) -> dict[str, float]:
+    def memory(self) -> dict[str, float]:
         """Memory of each process now."""
         return {
             name: sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 2**20
             for name, process in self._processes.items()
         }
 
+    def processor_seconds(self) -> float:
+        """Processor time that all of them have taken so far, in seconds."""
+        processes = [
+            one
+            for process in self._processes.values()
+            for one in (process, *process.children(recursive=True))
+        ]
+        return float(sum(one.cpu_times().user + one.cpu_times().system for one in processes))
+
     @contextmanager
-    def most(self) -> Iterator[dict[str, float]]:
+    def most_memory(self) -> Iterator[dict[str, float]]:
         """Watch while the block runs; what is yielded holds the most of each process afterwards."""
-        most = self.now()
+        most = self.memory()
         ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(0.01):
-                for name, size in self.now().items():
+                for name, size in self.memory().items():
                     most[name] = max(most[name], size)
 
         watcher = threading.Thread(target=watch)
@@ -132,19 +141,22 @@ def main() -> None:
                 request = vision_pb2.AnnotateImageRequest(image=content, features=features, domain=domain)
                 return stub.AnnotateImage(request, timeout=SECONDS, metadata=metadata).features
 
-            memory = Memory(suite, ("vision", "triton"))
-            rest = memory.now()
-            with memory.most() as most:
+            usage = Usage(suite, ("vision", "triton"))
+            rest = usage.memory()
+            with usage.most_memory() as most:
+                before = usage.processor_seconds()
+                whole = seconds(lambda: annotate(photo, EMBEDDING, TEXT, LABELS, domain="shop"))
+                processor = (usage.processor_seconds() - before) / (WARM_UP + REPEATS)
                 times = {
-                    "whole": seconds(lambda: annotate(photo, EMBEDDING, TEXT, LABELS, domain="shop")),
+                    "whole": whole,
                     "embedding": seconds(lambda: annotate(photo, EMBEDDING)),
                     "words": seconds(lambda: annotate(photo, TEXT)),
                     "labels": seconds(lambda: annotate(photo, LABELS, domain="shop")),
                 }
             read = [line.text for line in annotate(photo, TEXT).lines]
-            settled = memory.now()
+            settled = usage.memory()
             errors, slowest = 0, 0.0
-            with memory.most() as most_bad:
+            with usage.most_memory() as most_bad:
                 for content in bad_pictures():
                     began = time.monotonic()
                     try:
@@ -165,6 +177,7 @@ def main() -> None:
         {
             "photo": {"megapixels": 12, "bytes": len(photo), "lines_read": read == list(PAGE)},
             "load_average": round(os.getloadavg()[0], 1),
+            "processor_seconds_a_photo": round(processor, 2),
             "seconds": {name: percentiles(found) for name, found in times.items()},
             "memory_mib": {
                 name: {
