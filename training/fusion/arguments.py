@@ -16,7 +16,7 @@ class FusionArguments:
     layers: int = 2
     heads: int = 4
     feedforward: int = 256
-    dropout: float = 0.15
+    dropout: float = 0.1
 
     # The loss: L = text_weight * L_text + audio_weight * L_audio + image_weight * L_image.
     text_weight: float = 1.0
@@ -27,10 +27,10 @@ class FusionArguments:
     """Counts product, kind and picture, and pictures and passages that find each other."""
 
     # The optimizer: AdamW, the rate rising and falling once (Smith and Topin, 2018).
-    steps: int = 400
-    learning_rate: float = 1e-3
+    steps: int = 350
+    learning_rate: float = 1.5e-3
     """At its highest."""
-    own_rate: float = 0.1
+    own_rate: float = 0.2
     """What part of it those weights learn with that begin with what a modality says alone."""
     weight_decay: float = 0.05
     utterances_per_step: int = 48
@@ -51,6 +51,8 @@ class FusionArguments:
     """Share of those with words whose appearance is left out, so that words alone can decide."""
     drop_tokens: float = 0.4
     """Share of texts that come as their sentence vector alone."""
+    disturb: float = 0.4
+    """Share of questions about pictures that are moved some way towards an utterance about something else."""
     drop_regions: float = 0.1
     """Share of a picture's regions that are left out."""
     add_frames: float = 0.3

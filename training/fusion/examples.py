@@ -26,9 +26,9 @@ from training.vision.features import Appearance
 
 _Choice = TypeVar("_Choice")
 
-_ASKED: Final = 0.55
+_ASKED: Final = 0.65
 """Of the turns with words and a picture: a question of ``showing.yaml`` with a picture that answers it."""
-_ENOUGH: Final = 0.25
+_ENOUGH: Final = 0.2
 """An utterance whose words are enough, with any picture. The rest shows nothing known, or nothing at all."""
 _SOUND_LENGTHS: Final = (10, 40)
 _NOTHING_SHOWN: Final = 0.2
@@ -88,10 +88,12 @@ class Examples:
         languages = np.array([passage.language for passage in domain.passages])
         self._of_language = {language: languages == language for language in domain.languages}
         self._order: list[int] = []
-        self._asked_with: dict[int, list[Showing]] = {}
+        self._asked_with: dict[tuple[int, str], list[Showing]] = {}
         for showing in sources.training.showing:
-            for picture in showing.answers:
-                self._asked_with.setdefault(picture, []).append(showing)
+            for answer in showing.answers.items():
+                self._asked_with.setdefault(answer, []).append(showing)
+        # Each once: where words decide among a picture's passages it comes the more often.
+        self._answers = sorted(self._asked_with)
         self.passages = fusion_inputs([passage_row(vector) for vector in sources.passage_vectors])
         """All passages as the network takes them, in the domain's order."""
 
@@ -178,10 +180,9 @@ class Examples:
         shown = self._sources.training.pictures
         chance = self._rng.random()
         if chance < _ASKED and self._asked_with:
-            place = self._pick(sorted(self._asked_with))
-            showing = self._pick(self._asked_with[place])
+            place, passage = self._pick(self._answers)
+            showing = self._pick(self._asked_with[place, passage])
             alone = self.alone(place, showing.language)
-            passage = showing.answers[place]
             told = Told(
                 showing.language,
                 intents=tuple(self._intents_of.get(passage, ())),
@@ -190,7 +191,7 @@ class Examples:
                 kind=alone.kind,
                 picture=place,
             )
-            return showing.text, self._seen(shown[place]), told
+            return self._disturbed(showing.text), self._seen(shown[place]), told
         if chance < _ASKED + _ENOUGH:
             place = int(self._rng.integers(len(shown)))
             utterance = self._pick(self._sources.utterances)
@@ -264,6 +265,15 @@ class Examples:
         kept = self._rng.random((len(appearance.regions), 1)) >= self._arguments.drop_regions
         regions = appearance.regions.astype(np.float32) * kept
         return PictureFeatures(appearance.pooled.astype(np.float32), regions.astype(np.float32), words)
+
+    def _disturbed(self, text: TextFeatures) -> TextFeatures:
+        """Now and then, move a question some way towards another one: the picture must still decide."""
+        if self._rng.random() >= self._arguments.disturb:
+            return text
+        other = self._pick(self._sources.utterances).text.sentence
+        share = float(self._rng.uniform(0.0, 0.5))
+        sentence = (1.0 - share) * text.sentence + share * other
+        return TextFeatures((sentence / np.linalg.norm(sentence)).astype(np.float32), text.tokens)
 
     def _tokens(self, text: TextFeatures) -> TextFeatures:
         if self._rng.random() < self._arguments.drop_tokens:
