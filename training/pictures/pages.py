@@ -206,6 +206,7 @@ PAGES: Mapping[str, Callable[[], Canvas]] = {
             "PAY-423",
             "The payment could not be completed.",
             "Check address",
+            (140, 40, 100),
         ),
     ),
     "pay-423-zh": partial(
@@ -217,6 +218,7 @@ PAGES: Mapping[str, Callable[[], Canvas]] = {
             "PAY-423",
             "支付无法完成。",
             "修改地址",
+            (140, 40, 100),
             clock="08:47",
         ),
     ),

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from training.pictures.canvas import Canvas, Color, down
+from training.pictures.canvas import Canvas, Color, darker, down
 
 _BLACK: Color = (22, 22, 24)
 _GRAY: Color = (96, 98, 102)
@@ -71,12 +71,19 @@ def returned_label() -> Canvas:
         "STD", "M. Alvarez", "208 Birch Road", "Denver, CO 80203", "LW3350917742", "FD-204883", 9
     )
     red: Color = (196, 24, 30)
-    stamp = canvas.rounded((330, 164, 592, 316), 10)
-    canvas.fill(stamp, (255, 250, 248))
-    for box in ((330, 164, 592, 172), (330, 308, 592, 316), (330, 164, 338, 316), (584, 164, 592, 316)):
-        canvas.fill(canvas.rounded(box, 0), red)
-    canvas.text((461, 250), "RTS", 78, red, 900, anchor="ms")
-    canvas.text((461, 294), "11 Nov", 26, red, 700, anchor="ms")
+    sticker = canvas.rounded((318, 156, 640, 326), 4)
+    canvas.shadow(sticker, (3, 5), 6, 0.4)
+    canvas.fill(sticker, (255, 222, 40))
+    canvas.fill(canvas.rounded((318, 156, 640, 170), 0), red)
+    canvas.fill(canvas.rounded((318, 312, 640, 326), 0), red)
+    canvas.text((478, 256), "RTS", 92, red, 900, anchor="ms")
+    canvas.text((478, 300), "11 Nov", 28, red, 700, anchor="ms")
+    for left in range(0, 640, 80):
+        for top in (0.0, 618.0):
+            bar = canvas.polygon(
+                [(left, top + 22), (left + 22, top), (left + 62, top), (left + 40, top + 22)]
+            )
+            canvas.fill(bar, red)
     return canvas
 
 
@@ -99,16 +106,23 @@ def note(title: str, rows: Sequence[str], color: Color) -> Canvas:
 
 
 def receipt(
-    title: str, rows: Sequence[Row], total: Row, foot: Sequence[str], seed: int, shop: str = "Lumen & Wire"
+    title: str,
+    rows: Sequence[Row],
+    total: Row,
+    foot: Sequence[str],
+    seed: int,
+    paper: Color = _PAPER,
+    table: Color = (96, 104, 114),
+    shop: str = "Lumen & Wire",
 ) -> Canvas:
     """Draw a receipt on a table, 480 x 720."""
     canvas = Canvas(480, 720)
-    canvas.backdrop(down((96, 104, 114), (66, 72, 80), (0, 0, 480, 720)))
+    canvas.backdrop(down(table, darker(table, 0.3), (0, 0, 480, 720)))
     canvas.texture(canvas.whole(), seed, 5, 2.4)
     teeth = [(40 + number * 10.0, 694.0 - (number % 2) * 10) for number in range(41)]
     strip = canvas.polygon([(40, 24), (440, 24), *reversed(teeth)])
     canvas.shadow(strip, (6, 8), 10, 0.5)
-    canvas.fill(strip, _PAPER)
+    canvas.fill(strip, paper)
     canvas.text((240, 84), shop, 34, _BLACK, 800, anchor="ms")
     canvas.text((240, 126), title, 26, _GRAY, 500, anchor="ms")
     y = 184.0
@@ -242,6 +256,8 @@ RECEIPTS: Mapping[str, Callable[[], Canvas]] = {
         ("Refunded", "$84.00"),
         ("9 November 2026", "Order FD-204772", "To Visa 4821"),
         32,
+        (255, 206, 214),
+        (70, 52, 60),
     ),
     "receipt-points": partial(
         receipt,
@@ -250,6 +266,8 @@ RECEIPTS: Mapping[str, Callable[[], Canvas]] = {
         ("Total", "$59.00"),
         ("5 November 2026", "Order FD-204820", "Wire Points +59", "Wire Points 1,240"),
         33,
+        (196, 222, 255),
+        (196, 170, 132),
     ),
     "gift-slip": partial(
         receipt,
@@ -258,6 +276,8 @@ RECEIPTS: Mapping[str, Callable[[], Canvas]] = {
         ("Happy birthday", ""),
         ("7 November 2026", "Order FD-204855"),
         34,
+        (206, 240, 196),
+        (150, 84, 60),
     ),
     "gift-slip-zh": partial(
         receipt,
@@ -266,6 +286,8 @@ RECEIPTS: Mapping[str, Callable[[], Canvas]] = {
         ("生日快乐", ""),
         ("2026年11月7日", "订单 FD-204855"),
         35,
+        (255, 232, 160),
+        (150, 60, 60),
         "明线电子",
     ),
     "bank-statement": statement,

@@ -71,4 +71,5 @@ def murmur_buds(canvas: Canvas, light: Light = OFF) -> None:
         canvas.shadow(bud, (4, 8), 8, 0.4)
         canvas.fill(bud, Radial((255, 255, 255), (202, 196, 218), (x - 14, -78), 66))
         canvas.fill(canvas.ellipse((x + side * 16, -74), 17, 20), (70, 66, 84))
-    lamp(canvas, (0, 116), 26, light)
+    canvas.fill(canvas.ellipse((0, 112), 96, 70), (74, 66, 96))
+    lamp(canvas, (0, 112), 28, light)
