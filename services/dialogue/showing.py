@@ -1,14 +1,13 @@
 """Understands a turn with pictures: embeds what is missing, fuses, and ranks the passages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.dialogue.customer_input import CustomerInput
-from services.dialogue.domain.types import OTHER, Domain
-from services.dialogue.events import SeenPicture
+from services.dialogue.domain.types import Domain
 from services.dialogue.evidence import rank_intents
 from services.dialogue.fused import (
     PictureFeatures,
@@ -23,7 +22,7 @@ from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, REGION_WIDTH
 from services.dialogue.passage_joints import PassageJoints
 from services.dialogue.ports import Fused, FusionModel, FusionProfile, Purpose, TextEmbedder
 from services.dialogue.retrieval import Hit, hit
-from services.dialogue.shown import Shown, ranked_labels
+from services.dialogue.shown import Shown, ranked_labels, seen_picture
 from services.dialogue.weighing import SearchableKnowledge, Split
 from services.serving.errors import FailedPrecondition, InvalidArgument
 
@@ -87,7 +86,7 @@ class Showing:
             products=ranked_labels(labels.products, fused.products[0].tolist()),
             kinds=ranked_labels(labels.kinds, fused.kinds[1:].mean(axis=0).tolist()),
             seen=tuple(
-                _seen(place, labels.pictures, fused.pictures[row])
+                seen_picture(place, labels.pictures, fused.pictures[row].tolist(), domain)
                 for row, (place, _) in enumerate(known, start=1)
             ),
             seen_products=ranked_labels(labels.products, fused.products[1:].max(axis=0).tolist()),
@@ -172,12 +171,6 @@ class Showing:
         if texts:
             asked = replace(asked, vector=embedded[0].sentence, tokens=embedded[0].tokens)
         return asked
-
-
-def _seen(place: int, labels: Sequence[str], probabilities: NDArray[np.float32]) -> SeenPicture:
-    best = int(probabilities.argmax())
-    picture_id = "" if labels[best] == OTHER else labels[best]
-    return SeenPicture(place, picture_id, float(probabilities[best]))
 
 
 def _check_spaces(asked: CustomerInput, profile: FusionProfile, knowledge: SearchableKnowledge) -> None:

@@ -1,5 +1,6 @@
 """What a turn with pictures was understood to be about, and what of it is said. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,3 +95,19 @@ def ranked_labels(labels: Sequence[str], probabilities: Sequence[float]) -> tupl
     """Give labels with their probabilities, most likely first; ties in order."""
     pairs = zip(labels, probabilities, strict=True)
     return tuple(LabelProbability(label, float(p)) for label, p in sorted(pairs, key=lambda pair: -pair[1]))
+
+
+def seen_picture(
+    place: int, labels: Sequence[str], probabilities: Sequence[float], domain: Domain
+) -> SeenPicture:
+    """Give the likeliest picture. Those of which the same is said, a page in two languages, count as one."""
+    said = {picture.id: tuple(sorted(picture.seen.items())) for picture in domain.pictures}
+    alike: dict[object, float] = defaultdict(float)
+    for label, probability in zip(labels, probabilities, strict=True):
+        alike[said.get(label, label)] += probability
+    most = max(alike, key=lambda sentences: alike[sentences])
+    best = max(
+        (row for row, label in enumerate(labels) if said.get(label, label) == most),
+        key=lambda row: probabilities[row],
+    )
+    return SeenPicture(place, "" if labels[best] == OTHER else labels[best], alike[most])
