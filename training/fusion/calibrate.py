@@ -36,8 +36,8 @@ SEEN_PRECISION: Final = 0.98
 OPTIONS_RIGHT: Final = 0.5
 """``ask_at`` is the probability at which the options hold the right passage this often."""
 OPTIONS: Final = 3
-_LEAST_SURE: Final = 0.6
-"""Of ``answer_at`` and ``seen_at``: what is hardly more likely than not is neither answered nor named."""
+_LEAST_SURE: Final = 0.5
+"""Of ``answer_at`` and ``seen_at``: what is less likely than not is neither answered nor named."""
 
 _ENOUGH: Final = 0.25
 """Turns whose words are enough and whose picture has nothing to do with them, as a share of those asked."""
