@@ -252,9 +252,12 @@ def _wanted(words: _Words | None) -> Wanted | None:
     candidate = words.best.candidate
     if candidate.hit is None:
         return None
-    intents = words.evidence.known.values()
-    siblings = {p for i in intents if candidate.hit.passage.id in i.passages for p in i.passages}
-    return Wanted(tuple(sorted(siblings | {candidate.hit.passage.id})), words.best.relevance)
+    passage = candidate.hit.passage.id
+    intents = [intent for intent in words.evidence.known.values() if passage in intent.passages]
+    siblings = {sibling for intent in intents for sibling in intent.passages}
+    return Wanted(
+        tuple(intent.id for intent in intents), tuple(sorted(siblings | {passage})), words.best.relevance
+    )
 
 
 def _are_sure(words: _Words | None) -> bool:

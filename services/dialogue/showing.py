@@ -1,6 +1,6 @@
 """Understands a turn with pictures: embeds what is missing, fuses, and ranks the passages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from services.dialogue.customer_input import CustomerInput
 from services.dialogue.domain.types import Domain
-from services.dialogue.evidence import rank_intents
+from services.dialogue.evidence import IntentProbability, rank_intents
 from services.dialogue.fused import (
     PictureFeatures,
     TextFeatures,
@@ -28,16 +28,25 @@ from services.serving.errors import FailedPrecondition, InvalidArgument
 
 TOP_HITS = 20
 
+LEAST_AGREED = 0.2
+"""Probability of an intent by everything together from which on words that are sure of it count."""
+
 EMBEDDED_CHARACTERS = 2_000
 """Of the words in one picture; the fusion model takes fewer tokens than they have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Passages one of which the words surely want, and how likely."""
+    """Passages of the intents ``intents``, one of which the words surely want, and how likely."""
 
+    intents: tuple[str, ...]
     passages: tuple[str, ...]
     probability: float
+
+    def agrees(self, intents: Sequence[IntentProbability]) -> bool:
+        """Whether everything together thinks of these intents too: vague words can be sure of a wrong one."""
+        agreed = sum(i.probability for i in intents if i.label in self.intents)
+        return not self.intents or agreed >= LEAST_AGREED
 
 
 class Showing:
@@ -79,10 +88,13 @@ class Showing:
             domain.name, fusion_rows(text, features, frames), timeout_seconds=remaining()
         )
         labels = profile.labels
+        intents = rank_intents(labels.intents, list(fused.intents[0]))
+        if wanted and not wanted.agrees(intents):
+            wanted = None
         return Shown(
             language=language,
             profile=profile,
-            intents=rank_intents(labels.intents, list(fused.intents[0])),
+            intents=intents,
             products=ranked_labels(labels.products, fused.products[0].tolist()),
             kinds=ranked_labels(labels.kinds, fused.kinds[1:].mean(axis=0).tolist()),
             seen=tuple(
