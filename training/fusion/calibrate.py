@@ -37,7 +37,7 @@ OPTIONS_RIGHT: Final = 0.5
 """``ask_at`` is the probability at which the options hold the right passage this often."""
 OPTIONS: Final = 3
 _LEAST_SURE: Final = 0.5
-"""Of ``answer_at`` and ``seen_at``: what is less likely than not is neither answered nor named."""
+"""Of ``seen_at``: what is less likely than not is not named."""
 
 _ENOUGH: Final = 0.25
 """Turns whose words are enough and whose picture has nothing to do with them, as a share of those asked."""
@@ -105,7 +105,7 @@ def calibrate(model: ExportedFusion, sources: Sources, index: KnowledgeIndex, sp
     judged = [_judge(each, ranking if each.case.text else without) for each in weighed]
     mass = _masses(cases)
     confidence, right, among = (np.array(column) for column in zip(*judged, strict=True))
-    answer_at = max(_lowest(confidence, right, mass, ANSWER_PRECISION), _LEAST_SURE)
+    answer_at = _lowest(confidence, right, mass, ANSWER_PRECISION)
     ask_at = _even(confidence, among, mass)
     named = [each for each in weighed if each.case.text is None]
     seen, sure = _seen(named)
