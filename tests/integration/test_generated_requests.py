@@ -12,6 +12,7 @@ from frontdesk.dialogue.v1 import dialogue_pb2, knowledge_pb2, knowledge_pb2_grp
 from frontdesk.gateway.v1 import conversation_pb2, conversation_pb2_grpc
 from frontdesk.text.v1 import text_pb2
 from frontdesk.tts.v1 import tts_pb2
+from frontdesk.vision.v1 import vision_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from hypothesis import strategies as st
@@ -24,9 +25,10 @@ from services.local.suite import LocalSuite
 from tests.contract.asr import test_recognize as asr_contract
 from tests.contract.conformance import GoodRequest, Peer, check_service
 from tests.contract.gateway import test_proxy as proxy_contract
-from tests.contract.gateway.test_conversations import PNG
 from tests.contract.text import test_text_service as text_contract
 from tests.contract.tts import test_tts_service as tts_contract
+from tests.contract.vision import test_vision_service as vision_contract
+from tests.fakes.services import PNG
 from tests.harness.grpc_server import bearer
 from tests.harness.suite import ROOT
 
@@ -35,12 +37,14 @@ pytestmark = pytest.mark.integration
 SERVICES: Sequence[ServiceDescriptor] = (
     conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"],
     asr_pb2.DESCRIPTOR.services_by_name["AsrService"],
+    vision_pb2.DESCRIPTOR.services_by_name["VisionService"],
     text_pb2.DESCRIPTOR.services_by_name["TextService"],
     tts_pb2.DESCRIPTOR.services_by_name["TtsService"],
     dialogue_pb2.DESCRIPTOR.services_by_name["DialogueService"],
     knowledge_pb2.DESCRIPTOR.services_by_name["KnowledgeService"],
 )
 GENERATED = 50
+CHUNK_BYTES = 2**20
 MAX_PROXIED_MESSAGE_BYTES = GatewaySettings.model_fields["max_proxied_message_bytes"].default
 SESSION = uuid.uuid4().hex
 UPSERT = knowledge_pb2.UpsertDocumentsRequest(
@@ -65,11 +69,20 @@ async def new_turn(_: Peer) -> Sequence[Message]:
 
 
 async def stored_conversation(peer: Peer) -> Sequence[Message]:
+    await store_turn(peer)
+    return [conversation_pb2.GetConversationRequest(session_id=SESSION)]
+
+
+async def stored_turn(peer: Peer) -> Sequence[Message]:
+    await store_turn(peer)
+    return [conversation_pb2.ExplainTurnRequest(session_id=SESSION, turn_id="first")]
+
+
+async def store_turn(peer: Peer) -> None:
     stub = conversation_pb2_grpc.ConversationServiceStub(peer.channel)
     turn = conversation_pb2.HandleTurnRequest(session_id=SESSION, turn_id="first", text=QUESTION.text)
     async for _ in stub.HandleTurn(turn, timeout=peer.timeout_seconds, metadata=peer.metadata()):
         pass
-    return [conversation_pb2.GetConversationRequest(session_id=SESSION)]
 
 
 async def stored_document(peer: Peer) -> Sequence[Message]:
@@ -86,7 +99,10 @@ def publication() -> list[Message]:
     )
     return [
         dialogue_pb2.PublishDomainRequest(config=config),
-        dialogue_pb2.PublishDomainRequest(chunk=bundle),
+        *(
+            dialogue_pb2.PublishDomainRequest(chunk=bundle[start : start + CHUNK_BYTES])
+            for start in range(0, len(bundle), CHUNK_BYTES)
+        ),
     ]
 
 
@@ -94,7 +110,9 @@ def good_requests() -> dict[str, GoodRequest]:
     return {
         "HandleTurn": new_turn,
         "GetConversation": stored_conversation,
+        "ExplainTurn": stored_turn,
         **asr_contract.GOOD,
+        **{method: [request] for method, request in vision_contract.GOOD.items()},
         "EmbedTexts": [text_contract.GOOD],
         **tts_contract.GOOD,
         "Respond": [dialogue_pb2.RespondRequest(input=QUESTION)],
