@@ -27,7 +27,7 @@ class FusionArguments:
     """Counts product, kind and picture, and pictures and passages that find each other."""
 
     # The optimizer: AdamW, the rate rising and falling once (Smith and Topin, 2018).
-    steps: int = 350
+    steps: int = 450
     learning_rate: float = 1.5e-3
     """At its highest."""
     own_rate: float = 0.2
@@ -39,7 +39,7 @@ class FusionArguments:
     sounds_per_step: int = 8
 
     # What an example is made of.
-    variants: int = 24
+    variants: int = 32
     """Variants (light, angle, crop, blur, JPEG) of each drawn picture; each photograph is taken twice."""
     readings: int = 6
     """Ways in which the words of a picture are misread."""
@@ -51,7 +51,7 @@ class FusionArguments:
     """Share of those with words whose appearance is left out, so that words alone can decide."""
     drop_tokens: float = 0.4
     """Share of texts that come as their sentence vector alone."""
-    disturb: float = 0.4
+    disturb: float = 0.6
     """Share of questions about pictures that are moved some way towards an utterance about something else."""
     drop_regions: float = 0.1
     """Share of a picture's regions that are left out."""

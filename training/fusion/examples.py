@@ -271,7 +271,7 @@ class Examples:
         if self._rng.random() >= self._arguments.disturb:
             return text
         other = self._pick(self._sources.utterances).text.sentence
-        share = float(self._rng.uniform(0.0, 0.5))
+        share = float(self._rng.uniform(0.0, 0.6))
         sentence = (1.0 - share) * text.sentence + share * other
         return TextFeatures((sentence / np.linalg.norm(sentence)).astype(np.float32), text.tokens)
 
