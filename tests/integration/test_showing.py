@@ -14,7 +14,8 @@ from tests.harness.suite import ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-LEAST_RIGHT = 0.9
+LEAST_RIGHT = 0.8
+"""A gate against regressions; the figure itself is measured by ``tests.load.showing``."""
 MOST_BY_CHANCE = 0.2
 PAIRS_ALTERED = 12
 
