@@ -88,7 +88,8 @@ def test_a_wrong_key_is_told_in_a_sentence(suite: LocalSuite) -> None:
 def test_the_demo_leaves_speech_a_transcript_and_a_report(suite: LocalSuite, tmp_path: Path) -> None:
     run_cli(suite, "demo", "--out", str(tmp_path))
     turns = json.loads((tmp_path / "report.json").read_text())["turns"]
-    assert [turn["name"] for turn in turns] == ["spoken-english", "typed-mandarin"]
+    assert [turn["name"] for turn in turns] == ["spoken-english", "typed-mandarin", "spoken-picture"]
+    assert (tmp_path / "spoken-picture-why.png").read_bytes().startswith(b"\x89PNG")
     for turn in turns:
         assert turn["answer"]
         assert turn["citations"]
