@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
-from training.data.variants import variant
 
 from gateway.client import FrontdeskClient
 from services.dialogue.domain.types import Domain
+from training.data.variants import variant
 
 JPEG_QUALITY = 85
 

@@ -71,7 +71,11 @@ class ExportContext:
             "model": spec.name,
             "version": version,
             "key": key,
-            "files": {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)},
+            "files": {
+                str(path.relative_to(folder)): path.stat().st_size
+                for path in _files(folder)
+                if path != folder / "manifest.json"  # a writer may have left its own, which this one replaces
+            },
             **facts,
         }
         (folder / "manifest.json").write_text(
