@@ -6,11 +6,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from services.dialogue.domain.loader import load_domain
+from services.dialogue.domain.types import Domain
 from services.inference.spec import ModelSpec
 from training.export import config
 from training.weights.store import WeightStore
@@ -30,6 +33,11 @@ class ExportContext:
     repository: Path
     domain: Path | None = None
     console: Console = field(default_factory=Console)
+
+    @cached_property
+    def company(self) -> Domain | None:
+        """What stands in ``domain``, read once; raises ``DomainError`` for a folder with faults."""
+        return None if self.domain is None else load_domain(self.domain)
 
     def version_folder(self, model: str, version: int = 1) -> Path:
         """Folder of a model's version, for an exporter that builds on another model."""

@@ -134,5 +134,5 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path, exporter: Exporter)
 
 
 def test_unknown_exporters_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no exporter named vision: there are text_encoder"):
-        export_repository(context(tmp_path), ["vision"])
+    with pytest.raises(ValueError, match="no exporter named video: there are text_encoder"):
+        export_repository(context(tmp_path), ["video"])

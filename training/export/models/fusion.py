@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from services.dialogue.domain.loader import load_domain
 from services.dialogue.model import fusion_spec
 from services.text.model import TEXT_ENCODER
 from services.vision.model import VISION_ENCODER
@@ -33,10 +32,8 @@ def export(context: ExportContext) -> None:
 
     Raises ``ValueError``, with what to run, where the model does not fit the domain or the encoders.
     """
-    if context.domain is None:
-        return
-    domain = load_domain(context.domain)
-    if not domain.pictures:
+    domain = context.company
+    if context.domain is None or domain is None or not domain.pictures:
         return
     source = context.domain / trained.MODELS / "fusion"
     manifest = trained.read_manifest(source)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import onnx
@@ -12,14 +12,15 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.special import softmax
 
 from services.dialogue import model
-from services.dialogue.domain.loader import load_domain
 from services.dialogue.intent_client import manifest_entry
 from services.dialogue.model import EMBEDDING_WIDTH, intent_spec
 from services.text.model import TEXT_ENCODER
 from training.export.context import ExportContext
-from training.text import encoder, intent, passages
-from training.text.intent import TrainedIntent
+from training.text import encoder, passages
 from training.text.vector_cache import CachedTextEncoder
+
+if TYPE_CHECKING:
+    from training.text.intent import TrainedIntent
 
 _MOST_DIFFERENCE: Final = 1e-4
 _PURE: Final = (
@@ -35,12 +36,15 @@ _PURE: Final = (
 
 def export(context: ExportContext) -> None:
     """Put ``intent_<domain>`` into the repository; nothing when no domain is given."""
-    if context.domain is None:
+    domain = context.company
+    if context.domain is None or domain is None:
         return
-    domain = load_domain(context.domain)
     encoder_folder = context.version_folder(TEXT_ENCODER.name)
 
     def write(folder: Path) -> Mapping[str, Any]:
+        # Here, since scikit-learn takes seconds to import and mostly nothing is to be trained.
+        from training.text import intent
+
         embed = CachedTextEncoder.beside(context.repository)
         trained = intent.train(domain, embed)
         onnx.save(build_head(trained), str(folder / "model.onnx"))
@@ -66,7 +70,7 @@ def export(context: ExportContext) -> None:
         write,
         sources=[
             Path(__file__),
-            Path(intent.__file__),
+            Path(encoder.__file__).with_name("intent.py"),
             Path(encoder.__file__),
             Path(passages.__file__),
             encoder_folder / "manifest.json",
@@ -77,7 +81,7 @@ def export(context: ExportContext) -> None:
     )
 
 
-def build_head(trained: TrainedIntent) -> onnx.ModelProto:
+def build_head(trained: "TrainedIntent") -> onnx.ModelProto:
     """Make the graph ``probabilities = softmax(sentence @ weight + bias)``."""
     graph = helper.make_graph(
         [
@@ -94,7 +98,7 @@ def build_head(trained: TrainedIntent) -> onnx.ModelProto:
     return model
 
 
-def check_parity(folder: Path, trained: TrainedIntent) -> dict[str, float]:
+def check_parity(folder: Path, trained: "TrainedIntent") -> dict[str, float]:
     """Compare the graph with the trained numbers. Raises ``ValueError`` when they differ."""
     vectors = np.random.default_rng(0).standard_normal((32, EMBEDDING_WIDTH)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import onnxruntime
 
-from services.dialogue.domain.loader import load_domain
 from services.vision.model import VISION_ENCODER, picture_spec
 from training.export.context import ExportContext
 from training.export.models import trained
@@ -22,10 +21,8 @@ def export(context: ExportContext) -> None:
 
     Raises ``ValueError``, with what to run, where the model does not fit the domain or the encoder.
     """
-    if context.domain is None:
-        return
-    domain = load_domain(context.domain)
-    if not domain.pictures:
+    domain = context.company
+    if context.domain is None or domain is None or not domain.pictures:
         return
     source = context.domain / trained.MODELS / "picture"
     manifest = trained.read_manifest(source)
