@@ -22,6 +22,9 @@ from gateway.turn.types import (
 )
 from services.serving.errors import FailedPrecondition
 
+CHOSEN = "chosen by the customer"
+"""What dialogue names as the model where a reply chose one of the passages offered before."""
+
 _BY_INTENT = (HandoffReason.REQUESTED, HandoffReason.POLICY)
 
 
@@ -67,7 +70,11 @@ class RecalledTurn:
 
 
 async def recall(turns: StoredTurns, tenant: str, session_id: str, turn_id: str) -> RecalledTurn:
-    """Read a turn with its media. NotFound without it; FailedPrecondition unless it was completed."""
+    """Read a turn with its media.
+
+    NotFound without it; FailedPrecondition unless it was completed, and where no evidence
+    decided it, since the customer chose what had been offered.
+    """
     conversation = await turns.turn(tenant, session_id, turn_id)
     [stored] = conversation.turns
     events = [timed.event for timed in stored.events]
@@ -78,6 +85,11 @@ async def recall(turns: StoredTurns, tenant: str, session_id: str, turn_id: str)
             f"turn {turn_id} was not completed, so nothing was decided: take it again with the same turn_id",
         )
     understood = next((event for event in events if isinstance(event, Understood)), None)
+    if understood and understood.model == CHOSEN:
+        raise FailedPrecondition(
+            "CHOSEN_BY_CUSTOMER",
+            f"in turn {turn_id} the customer chose what was offered: explain the turn that offered it",
+        )
     cited = next((event.passage_id for event in events if isinstance(event, Citation)), "")
     handoff = next((event.reason for event in events if isinstance(event, Handoff)), None)
     answered_by_template = completed.decision is Decision.ANSWER and not cited

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.explanation.explainer import Explainer, ExplanationLimits
+from gateway.explanation.recall import CHOSEN
 from gateway.explanation.types import Explanation, Modality, Part
 from gateway.sessions.records import Conversation, MediaKind, MediaReference, StoredTurn
 from gateway.turn.features import AcousticFeatures, CustomerInput, Embedding, Heard, ImageFeatures
@@ -353,6 +354,20 @@ async def test_a_turn_that_was_not_completed_has_no_reasons() -> None:
     with pytest.raises(FailedPrecondition) as refused:
         await explain(there)
     assert refused.value.reason == "TURN_NOT_COMPLETED"
+
+
+async def test_what_the_customer_chose_has_no_other_reasons() -> None:
+    there = setting()
+    events = tuple(
+        replace(timed, event=replace(timed.event, model=CHOSEN))
+        if isinstance(timed.event, Understood)
+        else timed
+        for timed in there.turns.stored.events
+    )
+    there.turns.stored = replace(there.turns.stored, events=events)
+    with pytest.raises(FailedPrecondition) as refused:
+        await explain(there)
+    assert refused.value.reason == "CHOSEN_BY_CUSTOMER"
 
 
 async def test_a_passage_that_is_gone_is_told() -> None:
