@@ -20,11 +20,11 @@ from services.dialogue.fused import (
 from services.dialogue.labels import check_fusion_labels
 from services.dialogue.model import EMBEDDING_WIDTH, FRAME_WIDTH, REGION_WIDTH
 from services.dialogue.passage_joints import PassageJoints
-from services.dialogue.ports import Fused, FusionModel, FusionProfile, Purpose, TextEmbedder
+from services.dialogue.ports import Fused, FusionLabels, FusionModel, FusionProfile, Purpose, TextEmbedder
 from services.dialogue.retrieval import Hit, hit
 from services.dialogue.shown import Shown, ranked_labels, seen_picture
 from services.dialogue.weighing import SearchableKnowledge, Split
-from services.serving.errors import FailedPrecondition, InvalidArgument
+from services.serving.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 TOP_HITS = 20
 
@@ -88,6 +88,7 @@ class Showing:
             domain.name, fusion_rows(text, features, frames), timeout_seconds=remaining()
         )
         labels = profile.labels
+        _check_unchanged(fused, labels)
         intents = rank_intents(labels.intents, list(fused.intents[0]))
         if wanted and not wanted.agrees(intents):
             wanted = None
@@ -185,11 +186,20 @@ class Showing:
         return asked
 
 
+def _check_unchanged(fused: Fused, labels: FusionLabels) -> None:
+    """Refuse the answer of a model that took the place of the one that was described."""
+    outputs = (fused.intents, fused.products, fused.kinds, fused.pictures)
+    known = (labels.intents, labels.products, labels.kinds, labels.pictures)
+    if any(output.shape[1] != len(names) for output, names in zip(outputs, known, strict=True)):
+        raise Unavailable("FUSION_MODEL_CHANGED", "the fusion model was just replaced: try again")
+
+
 def _check_spaces(asked: CustomerInput, profile: FusionProfile, knowledge: SearchableKnowledge) -> None:
     """Refuse vectors of other spaces or widths than the fusion model and the index take."""
     models = profile.embedding_models
     _check_space(asked.embedding_model, models.text, profile.model)
     _check_space(asked.embedding_model, knowledge.embedding_model, "the index")
+    _check_space(knowledge.embedding_model, models.text, profile.model)
     _check_width(asked.vector, EMBEDDING_WIDTH, "input.text_embedding.sentence")
     _check_width(asked.tokens, EMBEDDING_WIDTH, "input.text_embedding.tokens")
     for place, picture in enumerate(asked.pictures):

@@ -62,8 +62,9 @@ class Shown:
         sure = self.sure_pictures(domain)
         if sure:
             last = next((picture for picture in sure if answer in picture.passages), sure[0])
-            others = dict.fromkeys(p.seen[self.language] for p in sure if p.id != last.id)
-            return (*list(others)[: MOST_TOLD - 1], last.seen[self.language])
+            told = last.seen[self.language]
+            others = dict.fromkeys(p.seen[self.language] for p in sure if p.seen[self.language] != told)
+            return (*list(others)[: MOST_TOLD - 1], told)
         product = self.sure_product()
         if product and "seen_product" in domain.templates:
             name = domain.products[product][self.language]

@@ -32,7 +32,9 @@ from services.serving.errors import InvalidArgument
 MAX_WORD_CHARACTERS = 10_000
 """Of the words in one picture; what is beyond is left out."""
 
-MAX_REGIONS = 1_024
+MAX_REGIONS = 49
+"""Of one picture, 7 × 7; all that the fusion is trained on."""
+
 MAX_FRAMES = 3_000
 
 _DECISIONS = {

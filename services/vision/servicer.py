@@ -123,7 +123,7 @@ def _domain(name: str) -> str:
     if name and not _DOMAIN.fullmatch(name):
         raise InvalidArgument(
             "DOMAIN_INVALID",
-            "domain is no name of a domain: 1 to 64 lower-case letters, digits and hyphens",
+            "domain is no name of a domain: a lower-case letter, then at most 39 of a-z, 0-9 and _",
             field="domain",
         )
     return name

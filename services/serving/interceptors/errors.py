@@ -39,7 +39,10 @@ class ErrorInterceptor(Interceptor):
             raise
         except FrontdeskError as error:
             # gRPC keeps the RPC's last exception, and with it what the frames hold, until a collection.
-            traceback.clear_frames(error.__traceback__)
+            cause: BaseException | None = error
+            while cause is not None:
+                traceback.clear_frames(cause.__traceback__)
+                cause = cause.__cause__ or cause.__context__
             await _abort(rpc, status.encode(error), error.reason)
         except NotImplementedError as error:
             # The generated base class sets this code for what a servicer leaves out.
