@@ -1,4 +1,7 @@
-"""Dialogue's models on Triton: intents from words alone, and the fusion of all that a turn brings."""
+"""Dialogue's models on Triton: intents from words alone, and the fusion of all that a turn brings.
+
+A company that fine-tuned an encoder has intents from the text itself too.
+"""
 
 from services.inference.spec import VARIABLE, DataType, DynamicBatching, ModelSpec, TensorSpec
 
@@ -17,6 +20,26 @@ def intent_spec(domain: str) -> ModelSpec:
         outputs=(TensorSpec("probabilities", DataType.FP32, (VARIABLE,)),),
         max_batch_size=64,
         dynamic_batching=DynamicBatching(),
+    )
+
+
+def understanding_spec(domain: str) -> ModelSpec:
+    """Give the fine-tuned encoder of a domain: what a text means, from the text itself.
+
+    ``text`` is UTF-8. ``intents`` are calibrated probabilities of the labels in its manifest, in
+    their order; ``sentence`` is the text's vector in the model's own space, L2-normalized.
+    """
+    return ModelSpec(
+        name=f"understanding_{domain}",
+        backend="understanding",
+        inputs=(TensorSpec("text", DataType.BYTES, (1,)),),
+        outputs=(
+            TensorSpec("intents", DataType.FP32, (VARIABLE,)),
+            TensorSpec("sentence", DataType.FP32, (VARIABLE,)),
+        ),
+        max_batch_size=64,
+        dynamic_batching=DynamicBatching(),
+        cpu_threads=2,
     )
 
 
