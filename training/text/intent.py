@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax, logit, logsumexp, softmax
+from scipy.optimize import minimize
+from scipy.special import expit, logit, logsumexp, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -23,6 +23,7 @@ from services.dialogue.evidence import AnswerKind, Calibrator, Candidate, Eviden
 from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.policy import Thresholds
 from services.dialogue.ports import Purpose
+from training.evaluate.calibration import calibration_error, fit_temperature
 from training.text.passages import Embed, index_passages
 
 SEED: Final = 20
@@ -44,6 +45,7 @@ OPTIONS_RIGHT: Final = 0.5
 """``ask_at`` is the relevance at which the options of a question back hold the right one this often."""
 
 MOST_OPTIONS: Final = 3
+CALIBRATION_BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
     for seen, unseen in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(vectors, strata):
         weight, bias = fit_head(vectors[seen], targets[seen])
         logits[unseen] = vectors[unseen] @ weight + bias
-    temperature = _fit_temperature(logits, targets)
+    temperature = fit_temperature(logits, targets)
     probabilities = softmax(logits / temperature, axis=1)
 
     # What retrieval says of each utterance, and how to weigh it against the head.
@@ -128,16 +130,6 @@ def fit_head(
     make_pipeline(scaler, regression).fit(vectors.astype(np.float64), targets)
     weight = (regression.coef_ / scaler.scale_).T
     return weight, regression.intercept_ - scaler.mean_ @ weight
-
-
-def _fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one number, by log loss."""
-
-    def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-scaled[np.arange(len(targets)), targets].mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
 class _Questions:
@@ -339,17 +331,6 @@ def _lowest_with_precision(
     return float(confidence[order[enough[-1]]]) if enough.size else 1.0
 
 
-def _calibration_error(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], mass: NDArray[np.float64]
-) -> float:
-    """Expected calibration error over ten bins of equal width."""
-    bins = np.minimum((confidence * 10).astype(int), 9)
-    gaps = [
-        abs(((confidence - right) * mass)[bins == each].sum()) for each in range(10) if (bins == each).any()
-    ]
-    return float(sum(gaps) / mass.sum())
-
-
 def _report(
     utterances: Sequence[_Utterance],
     probabilities: NDArray[np.float64],
@@ -369,12 +350,10 @@ def _report(
         "intent_accuracy": correct.mean(),
         **{f"intent_accuracy_{each}": correct[language == each].mean() for each in sorted(set(language))},
         "out_of_scope_recall": correct[outside].mean(),
-        "head_calibration_error": _calibration_error(
-            probabilities.max(axis=1), correct, np.ones(len(targets))
-        ),
+        "head_calibration_error": calibration_error(probabilities.max(axis=1), correct, CALIBRATION_BINS),
         "best_answer_right": best.right[~outside].mean(),
         "right_among_options": options_right[~outside].mean(),
-        "relevance_calibration_error": _calibration_error(best.relevance, best.right, mass),
+        "relevance_calibration_error": calibration_error(best.relevance, best.right, CALIBRATION_BINS, mass),
         "answered": answered[~outside].mean(),
         "answer_precision": (best.right * mass)[answered].sum() / max(mass[answered].sum(), 1e-9),
         "passage_precision_expected": (best.right * best.share * mass)[answered].sum()
