@@ -71,6 +71,7 @@ def export(context: ExportContext) -> None:
         sources=[
             Path(__file__),
             Path(encoder.__file__).with_name("intent.py"),
+            Path(encoder.__file__).parents[1] / "evaluate" / "calibration.py",
             Path(encoder.__file__),
             Path(passages.__file__),
             encoder_folder / "manifest.json",
