@@ -27,7 +27,8 @@ def understanding_spec(domain: str) -> ModelSpec:
     """Give the fine-tuned encoder of a domain: what a text means, from the text itself.
 
     ``text`` is UTF-8. ``intents`` are calibrated probabilities of the labels in its manifest, in
-    their order; ``sentence`` is the text's vector in the model's own space, L2-normalized.
+    their order; ``sentence`` is the text's vector in the model's own space, L2-normalized;
+    ``fingerprint`` is the one in the manifest of the version that answered.
     """
     return ModelSpec(
         name=f"understanding_{domain}",
@@ -36,6 +37,7 @@ def understanding_spec(domain: str) -> ModelSpec:
         outputs=(
             TensorSpec("intents", DataType.FP32, (VARIABLE,)),
             TensorSpec("sentence", DataType.FP32, (VARIABLE,)),
+            TensorSpec("fingerprint", DataType.BYTES, (1,)),
         ),
         max_batch_size=64,
         dynamic_batching=DynamicBatching(),

@@ -50,11 +50,25 @@ class TextEmbedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Understanding:
+    """A domain's fine-tuned encoder, which tells the intents from the text itself.
+
+    ``model`` is its identity (``understanding_shop@1``); ``fingerprint`` differs between any
+    two trainings.
+    """
+
+    model: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class IntentProfile:
     """What training found out with an intent model, from the model's manifest.
 
     ``model`` is its identity (``intent_shop@1``), ``labels`` the order of its
     outputs, ``embedding_model`` the space of the vectors that it takes.
+    Where there is an ``understanding``, that model gives the probabilities, and the
+    calibrators, thresholds and weights are fitted on what it gave.
     """
 
     model: str
@@ -63,24 +77,38 @@ class IntentProfile:
     calibrators: Mapping[AnswerKind, Calibrator]
     thresholds: Thresholds
     rank_weights: RankWeights
+    understanding: Understanding | None = None
+
+    @property
+    def understood_by(self) -> str:
+        """Identity of the model that gives the probabilities."""
+        return self.understanding.model if self.understanding else self.model
 
 
 class IntentModel(Protocol):
-    """The intent heads of all domains."""
+    """What tells the intents of all domains: heads on the text's vector, and fine-tuned encoders."""
 
     async def profile(self, domain: str, *, fresh: bool = False) -> IntentProfile:
         """Describe a domain's model; ``fresh`` never from memory.
 
-        Raises ``FailedPrecondition`` when the domain has none and ``Unavailable``.
+        Raises ``FailedPrecondition`` when its manifest is not of this release, or it was
+        calibrated on another fine-tuned encoder than is served, and ``Unavailable``.
         """
         ...
 
     async def probabilities(
-        self, domain: str, vector: NDArray[np.float32], *, timeout_seconds: float
+        self,
+        domain: str,
+        profile: IntentProfile,
+        text: str,
+        vector: NDArray[np.float32],
+        *,
+        timeout_seconds: float,
     ) -> NDArray[np.float32]:
-        """Give a probability for each label, from a query's vector.
+        """Give a probability for each label of ``profile``, from a query's text and its vector.
 
-        Raises ``Unavailable`` and ``DeadlineExceeded``.
+        Raises ``Unavailable``, also where another model than ``profile`` describes answered,
+        and ``DeadlineExceeded``.
         """
         ...
 

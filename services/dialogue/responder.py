@@ -267,7 +267,9 @@ def _are_sure(words: _Words | None) -> bool:
 def _understood(words: _Words) -> Understood:
     confidence = words.best.confidence if words.best else 0.0
     evidence = words.evidence
-    return Understood(evidence.intents[:TOP_LABELS], evidence.language, confidence, words.profile.model)
+    return Understood(
+        evidence.intents[:TOP_LABELS], evidence.language, confidence, words.profile.understood_by
+    )
 
 
 def _understood_shown(shown: Shown, by_words: _Words | None, passage_id: str = "") -> Understood:

@@ -1,4 +1,4 @@
-"""What the words of a turn say: the intent head, and retrieval by vectors and words."""
+"""What the words of a turn say: the intent model, and retrieval by vectors and words."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -103,7 +103,9 @@ class TextWeigher:
                 f"the embedding has {len(vector)} numbers, those of {space} have {knowledge.width}",
                 field="input.text_embedding.sentence",
             )
-        probabilities = await self._intents.probabilities(domain.name, vector, timeout_seconds=remaining())
+        probabilities = await self._intents.probabilities(
+            domain.name, profile, asked.text, vector, timeout_seconds=remaining()
+        )
         words = [*self._split(asked.text, language), *self._split(asked.picture_words, language)]
         scores = knowledge.score(language, vector, words)
         known = {intent.id: intent for intent in domain.intents}

@@ -140,6 +140,18 @@ async def test_a_turn_goes_from_understanding_to_completed(served: Served, parts
     assert again[-1].completed.state.turn_count == 2
 
 
+async def test_a_domain_with_an_encoder_of_its_own_is_understood_by_it(tmp_path: Path) -> None:
+    parts = DialogueParts(tmp_path, fine_tuned=True)
+    await parts.publish()
+    async with serving(registrations(parts)) as running:
+        responses = await respond(running)
+        stub = dialogue_pb2_grpc.DialogueServiceStub(running.channel)
+        found = await stub.Understand(dialogue_pb2.UnderstandRequest(input=HELLO), timeout=5)
+    assert responses[0].understanding.model == found.understanding.model == "understanding_kiosk@1"
+    assert responses[-1].completed.answer == "Hello, this is Kiosk."
+    parts.store.close()
+
+
 @pytest.mark.parametrize("text", ["", " \n"])
 async def test_nothing_said_is_asked_back(served: Served, text: str) -> None:
     understanding, *said, last = await respond(served, input=dialogue_pb2.CustomerInput(text=text))
