@@ -1,7 +1,8 @@
-"""Trains a domain's intent head, and finds out how far its answers can be trusted.
+"""Trains a domain's intent head, and finds out how far the answers of what understands can be trusted.
 
-Reads from top to bottom in ``train``. All figures are out of fold: each
-utterance is judged by a head that did not see it. Held-out questions
+What understands is the head on the frozen encoder's vectors, or the company's fine-tuned encoder
+where there is one. Reads from top to bottom in ``train``. All figures are out of fold: each
+utterance is judged by a training that did not see it. Held-out questions
 (``evaluation.yaml``) are not looked at.
 """
 
@@ -24,7 +25,9 @@ from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.policy import Thresholds
 from services.dialogue.ports import Purpose
 from training.evaluate.calibration import calibration_error, fit_temperature
+from training.text.out_of_fold import OutOfFold
 from training.text.passages import Embed, index_passages
+from training.text.utterances import Utterance, utterances_of
 
 SEED: Final = 20
 FOLDS: Final = 5
@@ -61,16 +64,13 @@ class TrainedIntent:
     report: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Utterance:
-    text: str
-    label: str
-    language: str
+def train(domain: Domain, embed: Embed, understanding: OutOfFold | None = None) -> TrainedIntent:
+    """Train on the domain's utterances and passages. The same input gives the same result.
 
-
-def train(domain: Domain, embed: Embed) -> TrainedIntent:
-    """Train on the domain's utterances and passages. The same input gives the same result."""
-    utterances = _utterances(domain)
+    With ``understanding`` the weights, calibrators and thresholds are those of the fine-tuned
+    encoder's answers. Raises ``ValueError`` where it was trained on other utterances or intents.
+    """
+    utterances = utterances_of(domain)
     vectors = embed([utterance.text for utterance in utterances], Purpose.QUERY)
     targets = np.array([domain.labels.index(utterance.label) for utterance in utterances])
 
@@ -81,9 +81,15 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
         weight, bias = fit_head(vectors[seen], targets[seen])
         logits[unseen] = vectors[unseen] @ weight + bias
     temperature = fit_temperature(logits, targets)
-    probabilities = softmax(logits / temperature, axis=1)
+    by_head = softmax(logits / temperature, axis=1)
 
-    # What retrieval says of each utterance, and how to weigh it against the head.
+    # What a fine-tuned encoder says instead, out of fold as well.
+    probabilities = by_head
+    if understanding:
+        logits = understanding.of(utterances, domain.labels)
+        probabilities = softmax(logits / understanding.temperature, axis=1)
+
+    # What retrieval says of each utterance, and how to weigh it against the understanding.
     questions = _Questions(domain, utterances, vectors, probabilities, embed)
     rank_weights = _fit_rank_weights(questions, domain)
     evidence = questions.evidence(rank_weights)
@@ -107,18 +113,11 @@ def train(domain: Domain, embed: Embed) -> TrainedIntent:
         rank_weights=rank_weights,
         calibrators=calibrators,
         thresholds=thresholds,
-        report=_report(utterances, probabilities, targets, best, options_right, thresholds, mass),
+        report={
+            **_report(utterances, probabilities, targets, best, options_right, thresholds, mass),
+            **(_accuracies(utterances, by_head, targets, "head_accuracy") if understanding else {}),
+        },
     )
-
-
-def _utterances(domain: Domain) -> list[_Utterance]:
-    by_label = {intent.id: intent.examples for intent in domain.intents} | {OUT_OF_SCOPE: domain.out_of_scope}
-    return [
-        _Utterance(text, label, language)
-        for label in domain.labels
-        for language in domain.languages
-        for text in by_label[label][language]
-    ]
 
 
 def fit_head(
@@ -138,7 +137,7 @@ class _Questions:
     def __init__(
         self,
         domain: Domain,
-        utterances: Sequence[_Utterance],
+        utterances: Sequence[Utterance],
         vectors: NDArray[np.float32],
         probabilities: NDArray[np.float64],
         embed: Embed,
@@ -213,7 +212,7 @@ def _candidate(evidence: Evidence, kind: AnswerKind) -> Candidate | None:
     return evidence.by_intent_and_passage() if kind is AnswerKind.INTENT_PASSAGE else evidence.by_passage()
 
 
-def _is_right(candidate: Candidate, utterance: _Utterance, domain: Domain) -> bool:
+def _is_right(candidate: Candidate, utterance: Utterance, domain: Domain) -> bool:
     """Whether it is the utterance's intent, or one of that intent's passages."""
     if candidate.hit is None:
         return candidate.intent is not None and candidate.intent.id == utterance.label
@@ -221,7 +220,7 @@ def _is_right(candidate: Candidate, utterance: _Utterance, domain: Domain) -> bo
     return candidate.hit.passage.id in wanted
 
 
-def _masses(utterances: Sequence[_Utterance]) -> NDArray[np.float64]:
+def _masses(utterances: Sequence[Utterance]) -> NDArray[np.float64]:
     outside = np.array([utterance.label == OUT_OF_SCOPE for utterance in utterances])
     return np.where(
         outside, OUT_OF_SCOPE_SHARE / outside.sum(), (1.0 - OUT_OF_SCOPE_SHARE) / (~outside).sum()
@@ -230,7 +229,7 @@ def _masses(utterances: Sequence[_Utterance]) -> NDArray[np.float64]:
 
 def _fit_calibrator(
     candidates: Sequence[Candidate | None],
-    utterances: Sequence[_Utterance],
+    utterances: Sequence[Utterance],
     domain: Domain,
     mass: NDArray[np.float64],
 ) -> tuple[Calibrator, NDArray[np.float64]]:
@@ -283,7 +282,7 @@ class _Best:
 
 def _best(
     judged: Mapping[AnswerKind, tuple[Calibrator, NDArray[np.float64]]],
-    utterances: Sequence[_Utterance],
+    utterances: Sequence[Utterance],
     domain: Domain,
     evidence: Sequence[Evidence],
 ) -> _Best:
@@ -298,7 +297,7 @@ def _best(
 
 
 def _right_among_options(
-    evidence: Sequence[Evidence], utterances: Sequence[_Utterance], domain: Domain
+    evidence: Sequence[Evidence], utterances: Sequence[Utterance], domain: Domain
 ) -> NDArray[np.bool_]:
     passages = {intent.id: set(intent.passages) for intent in domain.intents}
     return np.array(
@@ -332,7 +331,7 @@ def _lowest_with_precision(
 
 
 def _report(
-    utterances: Sequence[_Utterance],
+    utterances: Sequence[Utterance],
     probabilities: NDArray[np.float64],
     targets: NDArray[np.int64],
     best: _Best,
@@ -341,16 +340,14 @@ def _report(
     mass: NDArray[np.float64],
 ) -> dict[str, Any]:
     correct = probabilities.argmax(axis=1) == targets
-    language = np.array([utterance.language for utterance in utterances])
     outside = np.array([utterance.label == OUT_OF_SCOPE for utterance in utterances])
     answered = best.confidence >= thresholds.answer_at
     asked = ~answered & (best.relevance >= thresholds.ask_at)
     figures = {
         "utterances": len(utterances),
-        "intent_accuracy": correct.mean(),
-        **{f"intent_accuracy_{each}": correct[language == each].mean() for each in sorted(set(language))},
+        **_accuracies(utterances, probabilities, targets, "intent_accuracy"),
         "out_of_scope_recall": correct[outside].mean(),
-        "head_calibration_error": calibration_error(probabilities.max(axis=1), correct, CALIBRATION_BINS),
+        "intent_calibration_error": calibration_error(probabilities.max(axis=1), correct, CALIBRATION_BINS),
         "best_answer_right": best.right[~outside].mean(),
         "right_among_options": options_right[~outside].mean(),
         "relevance_calibration_error": calibration_error(best.relevance, best.right, CALIBRATION_BINS, mass),
@@ -363,3 +360,18 @@ def _report(
         "out_of_scope_asked_back": asked[outside].mean(),
     }
     return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def _accuracies(
+    utterances: Sequence[Utterance],
+    probabilities: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    name: str,
+) -> dict[str, float]:
+    """Shares that are right, of all utterances and in each language."""
+    correct = probabilities.argmax(axis=1) == targets
+    language = np.array([utterance.language for utterance in utterances])
+    shares = {name: correct.mean()} | {
+        f"{name}_{each}": correct[language == each].mean() for each in sorted(set(language))
+    }
+    return {each: round(float(share), 4) for each, share in shares.items()}

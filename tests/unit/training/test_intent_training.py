@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from services.dialogue.evidence import FEATURES, AnswerKind
 from services.dialogue.intent_client import TritonIntentModel, manifest_entry
 from services.dialogue.ports import Purpose
 from tests.fakes.dialogue import embedded
-from tests.fakes.domain_folder import domain_files
+from tests.fakes.domain_folder import domain_files, replaced
 from tests.fakes.inference import FakeInference
 from training.export.models.intent import build_head, check_parity
 from training.text.intent import ANSWER_PRECISION, TrainedIntent, train
+from training.text.out_of_fold import OutOfFold, fingerprint, read, write
+from training.text.utterances import utterances_of
 
 
 def embed(texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]:
@@ -57,6 +60,99 @@ def test_the_same_domain_gives_the_same_model() -> None:
     assert again.calibrators == trained().calibrators
     assert again.thresholds == trained().thresholds
     assert again.report == trained().report
+
+
+SURE = 9.0
+
+
+def out_of_fold(folder: Path, domain: Domain, wrong_every: int = 10, **changed: object) -> OutOfFold:
+    """Give a fine-tuned encoder that is sure of every utterance, and wrong of every tenth."""
+    utterances = utterances_of(domain)
+    targets = np.array([domain.labels.index(utterance.label) for utterance in utterances])
+    said = np.where(np.arange(len(targets)) % wrong_every == 0, (targets + 1) % len(domain.labels), targets)
+    logits = SURE * np.eye(len(domain.labels))[said]
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder, utterances, domain.labels, logits)
+    manifest: dict[str, object] = {
+        "labels": domain.labels,
+        "temperature": 3.0,
+        "prefix": "",
+        "window": 64,
+        "pad_id": 0,
+        "files": {"out_of_fold.npz": sha256((folder / "out_of_fold.npz").read_bytes()).hexdigest()},
+    }
+    manifest |= {"fingerprint": fingerprint(manifest)} | changed
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return read(folder)
+
+
+def test_with_a_fine_tuned_encoder_all_is_fitted_on_what_it_says_out_of_fold(tmp_path: Path) -> None:
+    tuned = train(domain(), embed, out_of_fold(tmp_path, domain()))
+    head = trained()
+
+    assert tuned.report["intent_accuracy"] == pytest.approx(0.9, abs=0.01)
+    assert tuned.report["head_accuracy"] == head.report["intent_accuracy"]
+    assert tuned.report["head_accuracy_zh"] == head.report["intent_accuracy_zh"]
+    # softmax(9 / 3) over four labels is sure to 87 %, where 90 % are right.
+    assert tuned.report["intent_calibration_error"] == pytest.approx(0.03, abs=0.02)
+    assert tuned.calibrators != head.calibrators
+    # The head is still the head.
+    np.testing.assert_array_equal(tuned.weight, head.weight)
+    assert "head_accuracy" not in head.report
+
+
+def test_an_encoder_that_is_wrong_is_not_trusted(tmp_path: Path) -> None:
+    right = train(domain(), embed, out_of_fold(tmp_path / "right", domain(), wrong_every=100))
+    wrong = train(domain(), embed, out_of_fold(tmp_path / "wrong", domain(), wrong_every=2))
+    assert wrong.report["answered"] < right.report["answered"]
+    assert wrong.report["answer_precision"] >= ANSWER_PRECISION or wrong.report["answered"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            replaced("intents/greeting.yaml", "my hello cable question", "my hello cord question"),
+            "2 differ",
+        ),
+        (
+            {
+                **{name: data for name, data in domain_files().items() if name != "intents/greeting.yaml"},
+                "intents/welcome.yaml": domain_files()["intents/greeting.yaml"].replace(
+                    b"id: greeting", b"id: welcome"
+                ),
+            },
+            "other intents.*greeting, welcome",
+        ),
+    ],
+)
+def test_an_encoder_of_other_utterances_is_refused_with_what_to_run(
+    tmp_path: Path, changed: dict[str, bytes], words: str
+) -> None:
+    known = out_of_fold(tmp_path / "kiosk" / "models" / "understanding", domain())
+    with pytest.raises(ValueError, match=f"{words}.*frontdesk train --domain {tmp_path / 'kiosk'}"):
+        train(load_files(changed), embed, known)
+
+
+def test_a_model_that_is_not_whole_is_refused_with_what_to_run(tmp_path: Path) -> None:
+    out_of_fold(tmp_path, domain())
+    with (tmp_path / "out_of_fold.npz").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ValueError, match=r"not the file.*frontdesk train"):
+        read(tmp_path)
+    (tmp_path / "out_of_fold.npz").unlink()
+    with pytest.raises(ValueError, match=r"no whole model.*out_of_fold\.npz.*frontdesk train"):
+        read(tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"no whole model.*frontdesk train"):
+        read(tmp_path)
+
+
+def test_no_two_trainings_have_one_fingerprint(tmp_path: Path) -> None:
+    first = out_of_fold(tmp_path / "1", domain())
+    again = out_of_fold(tmp_path / "2", domain())
+    other = out_of_fold(tmp_path / "3", domain(), wrong_every=7)
+    assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
 async def test_the_manifest_reaches_serving_as_it_was_trained() -> None:

@@ -1,4 +1,7 @@
-"""Trains and exports a domain's intent model."""
+"""Trains and exports a domain's intent model.
+
+Where the domain has a fine-tuned encoder, how far to trust is fitted on what that one says.
+"""
 
 import json
 from collections.abc import Mapping
@@ -13,10 +16,11 @@ from scipy.special import softmax
 
 from services.dialogue import model
 from services.dialogue.intent_client import manifest_entry
-from services.dialogue.model import EMBEDDING_WIDTH, intent_spec
+from services.dialogue.model import EMBEDDING_WIDTH, intent_spec, understanding_spec
+from services.dialogue.ports import Understanding
 from services.text.model import TEXT_ENCODER
 from training.export.context import ExportContext
-from training.text import encoder, passages
+from training.text import encoder, out_of_fold, passages, utterances
 from training.text.vector_cache import CachedTextEncoder
 
 if TYPE_CHECKING:
@@ -40,13 +44,15 @@ def export(context: ExportContext) -> None:
     if context.domain is None or domain is None:
         return
     encoder_folder = context.version_folder(TEXT_ENCODER.name)
+    understanding = context.domain / out_of_fold.UNDERSTANDING
+    known = out_of_fold.read(understanding) if understanding.is_dir() else None
 
     def write(folder: Path) -> Mapping[str, Any]:
         # Here, since scikit-learn takes seconds to import and mostly nothing is to be trained.
         from training.text import intent
 
         embed = CachedTextEncoder.beside(context.repository)
-        trained = intent.train(domain, embed)
+        trained = intent.train(domain, embed, known)
         onnx.save(build_head(trained), str(folder / "model.onnx"))
         (folder / "labels.json").write_text(json.dumps(trained.labels, indent=2), encoding="utf-8")
         entry = manifest_entry(
@@ -55,6 +61,7 @@ def export(context: ExportContext) -> None:
             trained.calibrators,
             trained.thresholds,
             trained.rank_weights,
+            Understanding(understanding_spec(domain.name).name, known.fingerprint) if known else None,
         )
         return {
             **entry,
@@ -74,6 +81,10 @@ def export(context: ExportContext) -> None:
             Path(encoder.__file__).parents[1] / "evaluate" / "calibration.py",
             Path(encoder.__file__),
             Path(passages.__file__),
+            Path(out_of_fold.__file__),
+            Path(utterances.__file__),
+            # Names the model's files by their digests, so that it stands for all of them.
+            *([understanding / "manifest.json"] if known else []),
             encoder_folder / "manifest.json",
             # All that is trained on; policies, templates and held-out questions change nothing.
             *(context.domain / name for name in ("domain.yaml", "intents", "passages", "out_of_scope.yaml")),
