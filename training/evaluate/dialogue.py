@@ -25,13 +25,15 @@ from services.dialogue.events import Citation, Completed, Understood
 from services.dialogue.fusion_client import TritonFusionModel
 from services.dialogue.intent_client import TritonIntentModel
 from services.dialogue.knowledge.words import WordSplitter
-from services.dialogue.model import intent_spec
+from services.dialogue.model import intent_spec, understanding_spec
 from services.dialogue.policy import Decision
 from services.dialogue.ports import Embeddings, Purpose
 from services.dialogue.responder import Responder
 from services.dialogue.retrieval import search
 from services.dialogue.state import ConversationState
 from services.inference.port import InferenceClient
+from services.inference.spec import ModelSpec
+from training.export.backends.understanding.encoder import UnderstandingEncoder
 from training.text.passages import index_passages
 from training.text.vector_cache import CachedTextEncoder
 
@@ -53,22 +55,36 @@ class _Encoder:
         return True
 
 
-class _Head:
-    """What ``TritonIntentModel`` asks of Triton, and no more, on the exported head."""
+class _Models:
+    """What ``TritonIntentModel`` asks of Triton, and no more, on the exported models."""
 
-    def __init__(self, folder: Path) -> None:
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
-        )
-        self._manifest = (folder / "manifest.json").read_text(encoding="utf-8")
+    def __init__(self, repository: Path, domain: str) -> None:
+        self._repository = repository
+        head = newest_version(repository / intent_spec(domain).name) / "model.onnx"
+        self._head = onnxruntime.InferenceSession(str(head), providers=["CPUExecutionProvider"])
+        folder = repository / understanding_spec(domain).name
+        self._understanding = UnderstandingEncoder(newest_version(folder), 2) if folder.is_dir() else None
 
     async def infer(
-        self, spec: Any, inputs: Any, *, outputs: Any = None, timeout_seconds: float
+        self, spec: ModelSpec, inputs: Any, *, outputs: Any = None, timeout_seconds: float
     ) -> dict[str, NDArray[Any]]:
-        return {"probabilities": self._session.run(["probabilities"], dict(inputs))[0]}
+        if self._understanding is None or "text" not in inputs:
+            return {"probabilities": self._head.run(["probabilities"], dict(inputs))[0]}
+        texts = [text.decode() for text in inputs["text"][:, 0]]
+        fingerprint = np.array([[self._understanding.fingerprint.encode()]] * len(texts), np.object_)
+        return {"intents": self._understanding.understand(texts).intents, "fingerprint": fingerprint}
 
-    async def parameters(self, spec: Any) -> dict[str, str]:
-        return {"manifest": self._manifest}
+    async def parameters(self, spec: ModelSpec) -> dict[str, str]:
+        folder = newest_version(self._repository / spec.name)
+        return {"manifest": (folder / "manifest.json").read_text(encoding="utf-8")}
+
+
+def newest_version(model: Path) -> Path:
+    """Give the folder of a model's newest version. Raises ``FileNotFoundError`` where it has none."""
+    versions = [folder for folder in model.glob("*") if folder.name.isdecimal()]
+    if not versions:
+        raise FileNotFoundError(f"{model}: no exported model; run `python -m training.export` first")
+    return max(versions, key=lambda folder: int(folder.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,7 @@ async def evaluate(domain: Domain, repository: Path) -> list[Outcome]:
     encoder = CachedTextEncoder.beside(repository)
     words = WordSplitter()
     index = index_passages(domain, encoder, encoder.embedding_model, words)
-    models = cast(InferenceClient, _Head(repository / intent_spec(domain.name).name / "1"))
+    models = cast(InferenceClient, _Models(repository, domain.name))
     # The questions come without pictures: nothing is fused.
     intents, fusion = TritonIntentModel(models), TritonFusionModel(models)
     responder = Responder(_Encoder(encoder), intents, fusion, words.split)
