@@ -29,7 +29,7 @@ from training.explain.attribution import ExplainError, Subject
 from training.explain.deletion import REGIONS_REMOVED, WORDS_REMOVED, deletion_test
 from training.explain.drawing import draw_attributions
 from training.explain.explanation import explain
-from training.explain.models import TextModel, open_model
+from training.explain.models import TextModel, open_model, open_served
 from training.explain.picture_models import PictureModel
 from training.explain.pictures import RegionSubject
 from training.explain.words import TextSubject, WordFinder
@@ -37,6 +37,9 @@ from training.explain.words import TextSubject, WordFinder
 
 def main(
     model: Annotated[Path, typer.Option(help="Folder of a trained or an exported model.")],
+    triton: Annotated[
+        str, typer.Option(help="HOST:PORT of Triton; --model is then a name, as understanding_shop.")
+    ] = "",
     text: Annotated[str, typer.Option(help="Explain this text.")] = "",
     image: Annotated[Path | None, typer.Option(dir_okay=False, help="Explain this picture.")] = None,
     label: Annotated[str, typer.Option(help="Explain this label. Default: the predicted one.")] = "",
@@ -65,9 +68,13 @@ def main(
     """Say which words and regions a prediction rests on, or test whether such answers hold."""
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     find = WordFinder("characters" if characters else "words")
+
+    def opened_by(*, alone: bool) -> TextModel | PictureModel:
+        return open_served(str(model), triton) if triton else open_model(model, repository, head, alone=alone)
+
     try:
         if not test:
-            opened = open_model(model, repository, head, alone=not text)
+            opened = opened_by(alone=not text)
             picture = None if image is None else examples.photograph(image, repository)
             found = explain(opened, text, picture, find, label=label, replacement=replacement)
             if as_json:
@@ -83,7 +90,7 @@ def main(
                 "--deletion-test asks about a --set or a --domain, not about one text or picture"
             )
         began = time.monotonic()
-        opened = open_model(model, repository, head, alone=not name)
+        opened = opened_by(alone=not name)
         if isinstance(opened, PictureModel) and domain is not None:
             looks = examples.looks_of_domain(load_domain(domain), repository, most, seed)
             ask = opened.pictures("")

@@ -14,7 +14,9 @@ from services.dialogue.ports import Purpose
 from services.text.model import TEXT_ENCODER
 from training.explain.attribution import ExplainError
 from training.explain.picture_models import PICTURE_HEADS, PictureModel, fusion_model, heads_model
+from training.explain.triton import TritonTexts, connection
 from training.explain.words import Predictor
+from training.export.backends.understanding.encoder import UnderstandingEncoder
 from training.text.encoder import ExportedTextEncoder
 
 
@@ -31,7 +33,7 @@ def open_model(
 ) -> TextModel | PictureModel:
     """Open what stands in ``folder``.
 
-    A trained understanding encoder, an intent head on the frozen encoder, a domain's
+    A trained understanding encoder, one that was exported, an intent head on the frozen encoder, a domain's
     fusion model or picture heads. ``repository`` has the frozen encoders; ``head``
     chooses among a picture model's outputs; by default a fusion model's intents, or its
     pictures where pictures are shown ``alone``, and the heads' products. A model of a
@@ -44,6 +46,8 @@ def open_model(
         return _trained(folder)
     if not (folder / "model.onnx").is_file():
         raise ExplainError(f"{folder}: there is neither model.safetensors nor model.onnx in it")
+    if (folder / "tokenizer.json").is_file():
+        return _exported(folder, threads)
     if (folder / "labels.json").is_file():
         return _intent_head(folder, repository, threads)
     labels = _manifest(folder).get("labels")
@@ -54,6 +58,12 @@ def open_model(
     raise ExplainError(
         f"{folder}: its manifest.json names no labels: name the folder of a text, fusion or picture model"
     )
+
+
+def open_served(name: str, url: str) -> TextModel:
+    """Open ``understanding_<domain>`` on the Triton at ``url``, host:port. Raises ``ExplainError``."""
+    served = TritonTexts(name, connection(url))
+    return TextModel(served.labels, served)
 
 
 def _newest(folder: Path) -> Path:
@@ -76,6 +86,19 @@ def _trained(folder: Path) -> TextModel:
 
     trained = predict.load(folder)
     return TextModel(tuple(trained.labels.intents), lambda texts: trained.predict(texts).probabilities)
+
+
+def _exported(folder: Path, threads: int) -> TextModel:
+    try:
+        encoder = UnderstandingEncoder(folder, threads)
+    except Exception as error:  # the libraries raise plain Exception
+        raise ExplainError(f"{folder}: no whole exported model: {error}") from error
+
+    def predict(texts: Sequence[str]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = encoder.understand(list(texts)).intents
+        return found
+
+    return TextModel(encoder.labels, predict)
 
 
 def _intent_head(folder: Path, repository: Path, threads: int) -> TextModel:

@@ -56,10 +56,8 @@ def fusion_model(
         beside = [] if picture is None else [picture]
 
         def predict(asked: Sequence[str]) -> NDArray[np.float32]:
-            # A text without a word left is no text, as in a turn.
-            worded = [text for text in asked if text.strip()]
-            embedded = iter(encoder().features(worded, Purpose.QUERY) if worded else [])
-            return ask([fusion_row(next(embedded) if t.strip() else None, beside, None) for t in asked])
+            embedded = encoder().features(asked, Purpose.QUERY)
+            return ask([fusion_row(text, beside, None) for text in embedded])
 
         return predict
 

@@ -14,7 +14,7 @@ from services.dialogue.language import tell_language
 from training.explain.attribution import ExplainError
 
 Predictor: TypeAlias = Callable[[Sequence[str]], NDArray[Any]]
-"""Texts to the probabilities of labels, ``[texts, labels]``; a text may be empty."""
+"""Texts to the probabilities of labels, ``[texts, labels]``; no text is empty."""
 
 Unit: TypeAlias = Literal["words", "characters"]
 
@@ -63,7 +63,8 @@ class WordFinder:
 def without(text: str, words: Sequence[Word], hidden: Sequence[bool], replacement: str = "") -> str:
     """Leave out the words marked in ``hidden``, or write ``replacement`` in the place of each.
 
-    Where words go, no double spaces stay.
+    Where words go, no double spaces stay, and where nothing stays, a full stop: models
+    refuse empty texts.
     """
     kept, at = [], 0
     for word, gone in zip(words, hidden, strict=True):
@@ -72,7 +73,7 @@ def without(text: str, words: Sequence[Word], hidden: Sequence[bool], replacemen
             at = word.end
     kept.append(text[at:])
     joined = "".join(kept)
-    return joined if replacement else re.sub(r"\s{2,}", " ", joined).strip()
+    return joined if replacement else re.sub(r"\s{2,}", " ", joined).strip() or "."
 
 
 class TextSubject:

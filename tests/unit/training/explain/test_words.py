@@ -41,6 +41,7 @@ def test_a_word_that_is_left_out_leaves_no_hole() -> None:
     assert without(text, words, [False, False, False, True]) == "Where is my ?"
     assert without(text, words, [True] * 4) == "?"
     assert without(text, words, [False] * 4) == text
+    assert without("order", WordFinder()("order"), [True]) == "."
     assert without("没有收到", WordFinder()("没有收到"), [True, False]) == "收到"
 
 
