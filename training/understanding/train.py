@@ -32,6 +32,7 @@ from training.data.examples import DataError, Example, ExampleSet
 from training.understanding import encoders
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.batches import Batch, Labels, order
+from training.understanding.calibrate import calibrate
 from training.understanding.checkpoints import Checkpoints, Place
 from training.understanding.losses import losses, mixed_out_of_scope
 from training.understanding.model import UnderstandingModel, drop_layers
@@ -181,6 +182,8 @@ def train(
     elif average is not None:
         model.load_state_dict(average.module.state_dict())
     model.eval()
+    if examples.validation and not arguments.learn_from_validation:
+        calibrate(trained, examples.validation)
     trained.report = {
         "examples": {name: len(examples.split(name)) for name in ("train", "validation", "test")},
         "steps": step,
