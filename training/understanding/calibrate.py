@@ -29,8 +29,9 @@ def calibrate(trained: Trained, validation: Sequence[Example]) -> None:
             )
         )
         return
-    trained.temperature = float(fit_temperature(logits, targets))
+    single = targets.astype(np.int64)
+    trained.temperature = float(fit_temperature(logits, single))
     if labels.out_of_scope in labels.intents:
         outside = labels.intents.index(labels.out_of_scope)
-        if 0 < (targets == outside).sum() < len(targets):
-            trained.out_of_scope = out_of_scope.fit(logits, targets, outside).to_json()
+        if 0 < (single == outside).sum() < len(single):
+            trained.out_of_scope = out_of_scope.fit(logits, single, outside).to_json()
