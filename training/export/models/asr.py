@@ -1,4 +1,8 @@
-"""Exports the speech models: the verified weights beside the whisper backend, checked against CTranslate2."""
+"""Exports the speech models: weights beside the whisper backend, checked against CTranslate2.
+
+The weights are the verified pretrained ones or, where a company's folder has them, those that
+``python -m training.asr`` fine-tuned.
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -13,23 +17,50 @@ from numpy.typing import NDArray
 
 from services.asr import model
 from services.inference.spec import ModelSpec
+from training.asr import trained
 from training.export.backends.whisper.features import LogMel
 from training.export.backends.whisper.transcriber import Transcriber, read_settings
 from training.export.context import ExportContext
+from training.export.models.trained import MODELS
 
 _SAMPLE_RATE = 16_000
 
 
 def export(context: ExportContext) -> None:
-    """Put ``asr_en`` and ``asr_multilingual`` into the repository."""
+    """Put ``asr_en`` and ``asr_multilingual`` into the repository.
+
+    Raises ``ValueError``, with what to do, where a fine-tuned model is not whole.
+    """
     for spec in (model.ASR_EN, model.ASR_MULTILINGUAL):
-        context.build(
-            spec,
-            partial(_write, context, spec),
-            weights=(spec.name,),
-            sources=(Path(__file__),),
-            version=model.VERSION,
-        )
+        tuned = _fine_tuned(context, spec)
+        if tuned is None:
+            write, weights, sources = partial(_write, context, spec), [spec.name], [Path(__file__)]
+        else:
+            write, weights = partial(_write_fine_tuned, spec, tuned), []
+            sources = [tuned, Path(__file__), Path(trained.__file__)]
+        context.build(spec, write, weights=weights, sources=sources, version=model.VERSION)
+
+
+def _fine_tuned(context: ExportContext, spec: ModelSpec) -> Path | None:
+    folder = context.domain / MODELS / spec.name if context.domain else None
+    return folder if folder and folder.is_dir() else None
+
+
+def _write_fine_tuned(spec: ModelSpec, tuned: Path, folder: Path) -> Mapping[str, Any]:
+    manifest = trained.read_manifest(tuned, spec.name)
+    for name in (*trained.FILES, "README.md"):
+        shutil.copy2(tuned / name, folder / name)
+    return {
+        "source": f"{manifest['base']['source']}, fine-tuned",
+        "licence": manifest["base"]["licence"],
+        "languages": _languages(spec),
+        "fine_tuned": {name: manifest[name] for name in ("command", "set", "figures", "parity")},
+        "parity": parity(spec, folder, tuned),
+    }
+
+
+def _languages(spec: ModelSpec) -> list[str]:
+    return ["en"] if spec is model.ASR_EN else ["en", "zh"]
 
 
 def _write(context: ExportContext, spec: ModelSpec, folder: Path) -> Mapping[str, Any]:
@@ -40,7 +71,7 @@ def _write(context: ExportContext, spec: ModelSpec, folder: Path) -> Mapping[str
     return {
         "source": source.source,
         "licence": source.licence,
-        "languages": ["en"] if spec is model.ASR_EN else ["en", "zh"],
+        "languages": _languages(spec),
         "parity": parity(spec, folder, weights),
     }
 
@@ -67,7 +98,8 @@ def parity(spec: ModelSpec, folder: Path, weights: Path) -> dict[str, float | bo
     settings = read_settings({**spec.parameters, "padding_seconds": "30.0"})
     heard = Transcriber(folder, settings).transcribe(samples, "en")
     text = tokenizer.decode(expected.sequences_ids[0], skip_special_tokens=True).strip()
-    if not heard.text or not text.startswith(heard.text):
+    # A fine-tuned model may know that nobody speaks here: both must then say nothing.
+    if bool(heard.text) != bool(text) or not text.startswith(heard.text):
         raise ValueError(f"{spec.name}: the export hears {heard.text!r}, its source {text!r}")
     difference = abs(heard.no_speech_probability - expected.no_speech_prob)
     return {"same_text": True, "no_speech_probability_difference": round(float(difference), 6)}
