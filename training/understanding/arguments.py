@@ -72,18 +72,33 @@ class UnderstandingArguments:
     # Ways to fine-tune (``training/understanding/methods``).
     peft: Peft = "none"
     """``none``: full fine-tuning."""
-    peft_rank: int = 8
-    """LoRA's r, an adapter's width, a prefix's length."""
+    peft_rank: int = 4
+    """LoRA's r, an adapter's width, a prefix's length in tokens."""
+    peft_alpha: float = 8.0
+    """LoRA's product counts ``peft_alpha / peft_rank`` times."""
     contrastive_weight: float = 0.0
     """Supervised contrastive loss beside cross-entropy."""
     contrastive_temperature: float = 0.1
     contrastive_steps: int = 0
-    """Steps of contrastive training alone before the head is fitted, as SetFit does."""
+    """Steps of contrastive training alone before the head is fitted, as SetFit does; with ``epochs`` 0
+    nothing else is trained."""
+    contrastive_classes: int = 16
+    """Intents in each batch of those steps, and texts of each:"""
+    contrastive_per_class: int = 4
     prompt: str = ""
     """A template with ``{text}`` and ``{mask}``: intents are then read off the masked word."""
     masked_language_steps: int = 0
     """Steps of masked language modelling on texts without labels before fine-tuning."""
+    masked_language_rate: float = 5e-5
+    """The encoder's rate in those steps, at its highest."""
+    language_weight: float = 0.0
+    """Of masked language modelling beside the intents' loss, on the same texts."""
     self_training_rounds: int = 0
+    """Students, each of which learns from what its teacher was sure of among the texts without labels."""
+    self_training_epochs: float = 0.0
+    """Of each student; 0: as many as ``epochs``."""
+    self_training_per_label: int = 40
+    """Texts of each label at most, the surest."""
     confidence: float = 0.8
     """Self-training learns from texts whose label is at least that probable."""
     fgm_epsilon: float = 0.0
@@ -108,9 +123,12 @@ class UnderstandingArguments:
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must lie between 0 and 1")
-        for name in ("epochs", "batch_size", "learning_rate", "head_rate", "max_tokens", "threads"):
+        above = ("batch_size", "learning_rate", "head_rate", "max_tokens", "threads", "peft_rank")
+        for name in (*above, "contrastive_temperature", "contrastive_classes", "contrastive_per_class"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs}: it must be 0 or above")
         if self.prompt and not ("{text}" in self.prompt and "{mask}" in self.prompt):
             raise ValueError(f"prompt {self.prompt!r} lacks {{text}} or {{mask}}")
 

@@ -20,6 +20,7 @@ from training.data.examples import DataError, Slot
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.batches import Labels, TextBatches, by_length
 from training.understanding.encoders import fast_tokenizer
+from training.understanding.methods.stages import network
 from training.understanding.model import UnderstandingModel
 
 _BATCH = 64
@@ -134,11 +135,11 @@ def load(folder: Path) -> Trained:
             config["intents"], config["out_of_scope_label"], config["multi_label"], config["slots"]
         )
         described = dict(config["encoder_config"])
+        tokenizer = fast_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
         encoder_config = AutoConfig.for_model(described.pop("model_type"), **described)
         encoder = AutoModel.from_config(encoder_config, **_without_pooler(encoder_config))
-        model = UnderstandingModel(encoder, len(labels.intents), len(labels.tags), arguments.dropout)
+        model = network(encoder, tokenizer, labels, arguments, merged=True)
         model.load_state_dict(state)
-        tokenizer = fast_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         raise DataError(f"{folder}: no whole trained model ({error}): train it again") from error
     return Trained(

@@ -1,0 +1,1 @@
+"""Ways to fine-tune, each an option of ``UnderstandingArguments``."""

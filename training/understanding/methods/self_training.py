@@ -1,0 +1,137 @@
+"""Self-training: a teacher labels texts without labels, a student learns from what it was sure of.
+
+Scudder, "Probability of Error of Some Adaptive Pattern-Recognition Machines" (1965); Lee, "Pseudo-Label"
+(ICML workshop 2013). The student begins anew and learns the teacher's probabilities rather than its first
+choice, as in Xie et al., "Self-Training With Noisy Student" (CVPR 2020), https://arxiv.org/abs/1911.04252,
+with so many texts a label at most, so that the easy ones do not crowd out the rest.
+"""
+
+import copy
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.examples import Example, ExampleSet
+from training.understanding.arguments import UnderstandingArguments
+from training.understanding.predict import Trained, load
+
+
+class Fit(Protocol):
+    """Trains once, see ``training.understanding.train.train``."""
+
+    def __call__(
+        self,
+        examples: ExampleSet,
+        arguments: UnderstandingArguments,
+        folder: Path,
+        *,
+        encoder: Any,
+        soft: Mapping[str, NDArray[np.float32]],
+    ) -> Trained:
+        """Train; ``soft`` are distributions over the labels that count instead of a text's own label."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """What a teacher was sure of: ascending ``positions`` int64[n] of texts, ``targets`` float32[n, I]."""
+
+    positions: NDArray[np.int64]
+    targets: NDArray[np.float32]
+
+
+def choose(
+    probabilities: NDArray[np.float32], confidence: float, per_label: int, multi_label: bool = False
+) -> Sure:
+    """Choose from ``probabilities`` float32[N, I] what is at least ``confidence`` (0 to 1) sure.
+
+    Of each label the ``per_label`` surest. Where several labels may hold, each of a text's labels must be
+    sure to hold or sure not to, and they are counted by the set of those that hold.
+    """
+    if not len(probabilities):
+        return Sure(np.empty(0, np.int64), probabilities)
+    holds = probabilities > 0.5
+    sure = (
+        np.maximum(probabilities, 1 - probabilities).min(axis=1) if multi_label else probabilities.max(axis=1)
+    )
+    keys = [row.tobytes() for row in holds] if multi_label else probabilities.argmax(axis=1).tolist()
+    taken: dict[Any, int] = {}
+    positions = []
+    for position in np.argsort(-sure, kind="stable").tolist():
+        if sure[position] < confidence:
+            break
+        taken[keys[position]] = taken.get(keys[position], 0) + 1
+        if taken[keys[position]] <= per_label:
+            positions.append(position)
+    chosen = np.array(sorted(positions), np.int64)
+    return Sure(chosen, (holds.astype(np.float32) if multi_label else probabilities)[chosen])
+
+
+def self_train(
+    examples: ExampleSet, arguments: UnderstandingArguments, folder: Path, fit: Fit, encoder: Any = None
+) -> Trained:
+    """Train a teacher and, round after round, a student that is the next one's teacher.
+
+    Learns from ``examples.unlabelled``; raises ``ValueError`` where there are none. A teacher that was
+    trained before a kill is not trained again. The report gains ``self_training``: how many texts each
+    round learned from.
+    """
+    if not examples.unlabelled:
+        raise ValueError(f"{examples.name}: self-training needs texts without labels, and there are none")
+    alone = replace(arguments, self_training_rounds=0)
+    kept = folder.with_name(f"{folder.name}.teacher-{_digest(examples, alone)}")
+    if kept.exists():
+        trained = load(kept)
+    else:
+        trained = fit(examples, alone, kept, encoder=copy.deepcopy(encoder), soft={})
+    known = {example.text for example in examples.train}
+    texts = [text for text in dict.fromkeys(examples.unlabelled) if text not in known]
+    rounds = []
+    seconds = float(trained.report.get("seconds", 0.0))
+    for number in range(arguments.self_training_rounds):
+        found = choose(
+            trained.predict(texts).probabilities,
+            arguments.confidence,
+            arguments.self_training_per_label,
+            examples.multi_label,
+        )
+        names = trained.labels.intents
+        labelled = [
+            Example(
+                texts[position],
+                language=examples.train[0].language,
+                intents=tuple(names[at] for at in _labels(row, examples.multi_label)),
+                source=f"{examples.name}: unlabelled text {position + 1}",
+            )
+            for position, row in zip(found.positions.tolist(), found.targets, strict=True)
+        ]
+        rounds.append(len(labelled))
+        last = number == arguments.self_training_rounds - 1
+        trained = fit(
+            replace(examples, train=(*examples.train, *labelled)),
+            replace(alone, epochs=arguments.self_training_epochs or arguments.epochs),
+            folder if last else folder.with_name(f"{folder.name}.round-{number + 1}"),
+            encoder=copy.deepcopy(encoder),
+            soft={example.text: row for example, row in zip(labelled, found.targets, strict=True)},
+        )
+        seconds += float(trained.report.get("seconds", 0.0))
+    trained.report = {**trained.report, "self_training": rounds, "seconds": round(seconds, 1)}
+    trained.save(folder)
+    for spare in (kept, *folder.parent.glob(f"{folder.name}.round-*")):
+        shutil.rmtree(spare, ignore_errors=True)
+    return trained
+
+
+def _labels(row: NDArray[np.float32], multi_label: bool) -> list[int]:
+    return np.flatnonzero(row > 0.5).tolist() if multi_label else [int(row.argmax())]
+
+
+def _digest(examples: ExampleSet, arguments: UnderstandingArguments) -> str:
+    content = (replace(arguments, threads=1), examples.train, examples.validation, examples.unlabelled)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
