@@ -10,33 +10,36 @@ Every choice is a field of ``UnderstandingArguments``: ``--override learning_rat
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from training.data.augmentation.text import asr_errors, typos
 from training.data.examples import DataError, Example, ExampleSet
-from training.understanding import encoders
+from training.understanding import distributed, encoders
 from training.understanding.arguments import UnderstandingArguments
-from training.understanding.batches import Batch, Labels, order
+from training.understanding.batches import Labels, TextBatches, order
 from training.understanding.calibrate import calibrate
 from training.understanding.checkpoints import Checkpoints, Place
-from training.understanding.losses import losses, mixed_out_of_scope
-from training.understanding.model import UnderstandingModel, drop_layers
+from training.understanding.methods import parameter_efficient, stages
+from training.understanding.methods.self_training import self_train
+from training.understanding.model import drop_layers
+from training.understanding.objective import Objective
 from training.understanding.predict import Trained
+from training.understanding.rates import freeze, groups_of
 
 
 class Tracker(Protocol):
@@ -75,65 +78,90 @@ def train(
     *,
     tracker: Tracker | None = None,
     encoder: encoders.Encoder | None = None,
+    watch: Callable[[int, float], None] | None = None,
+    soft: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Trained:
     """Train on ``examples.train``, choose on ``examples.validation``, and keep the model in ``folder``.
 
-    ``encoder`` takes the place of the one that ``arguments`` name. A training that was killed goes
-    on from its last checkpoint with the same result. Raises ``DataError`` for data that cannot be
-    trained on and ``FloatingPointError`` where the loss is no number any more.
+    ``encoder`` takes the place of the one that ``arguments`` name, and is changed. ``soft`` are
+    distributions over the labels, float32[I], that texts teach instead of their own label. ``watch`` is
+    told how many epochs are done and their score on validation, 0 to 1; what it raises ends the training.
+    A training that was killed goes on from its last checkpoint with the same result. Raises
+    ``DataError`` for data that cannot be trained on, ``FloatingPointError`` where the loss is no number
+    any more, ``OSError`` where something cannot be written, ``ValueError`` for arguments that do not
+    fit the machine.
     """
     began = time.monotonic()
-    tracker = tracker or Untracked()
-    _check(examples)
-    accelerator = Accelerator(mixed_precision=_precision(arguments), cpu=not torch.cuda.is_available())
-    torch.set_num_threads(arguments.threads)
-    set_seed(arguments.seed)
+    watches = bool(arguments.patience or watch)
+    _check(examples, watches)
+    if arguments.self_training_rounds:
+        return self_train(examples, arguments, folder, partial(train, tracker=tracker, watch=watch), encoder)
+    accelerator = distributed.begin(arguments)
+    tracker = tracker if tracker is not None and accelerator.is_main_process else Untracked()
     labels = Labels.of(examples)
     learned = (*examples.train, *(examples.validation if arguments.learn_from_validation else ()))
+    targets = _soft_targets(learned, labels, soft) if soft else labels.targets(learned)
+    written = [example.text for example in learned]
 
-    # The encoder, and its heads.
+    # The encoder, and how many batches its texts are.
     encoder = encoder or encoders.load(arguments.encoder)
     if arguments.keep_layers:
         drop_layers(encoder.model, arguments.keep_layers)
-    model = UnderstandingModel(encoder.model, len(labels.intents), len(labels.tags), arguments.dropout)
+    batches = TextBatches(encoder.tokenizer, encoder.prefix, arguments.max_tokens, labels)
+    lengths = [len(ids) for ids in batches.encode(written)[0]]
+    share = accelerator.num_processes
+    per_epoch = -(-len(order(lengths, arguments.batch_size, np.random.default_rng(0))) // share)
+    steps = max(1, round(arguments.epochs * per_epoch)) if arguments.epochs else 0
+    steps = min(steps, arguments.max_steps) if arguments.max_steps else steps
+    tracker.start(steps, asdict(arguments))
+
+    # The network, on an encoder that is adapted to texts where asked.
+    encoder.model.to(accelerator.device)
+    freeze(encoder.model, arguments)
+    language = None
+    if arguments.masked_language_steps:
+        told = partial(_tell, tracker, "masked_language")
+        language = stages.adapt(encoder, batches, [*written, *examples.unlabelled], arguments, told)
+    model = stages.network(encoder.model, encoder.tokenizer, labels, arguments, language)
+    model.to(accelerator.device)
     trained = Trained(
         model, encoder.tokenizer, labels, arguments, encoder.prefix, encoder.name, encoder.licence
     )
-    targets = labels.targets(learned)
-    if arguments.head_start == "frozen":
-        fit_head(trained, learned, targets)
 
-    # What learns, and how fast.
-    groups = _groups(model, arguments)
-    optimizer = AdamW(groups, weight_decay=arguments.weight_decay, fused=True)
-    batches = trained.batches
-    lengths = [len(ids) for ids in batches.encode([example.text for example in learned])[0]]
-    share = accelerator.num_processes
-    per_epoch = -(-len(order(lengths, arguments.batch_size, np.random.default_rng(0))) // share)
-    steps = max(1, round(arguments.epochs * per_epoch))
-    steps = min(steps, arguments.max_steps) if arguments.max_steps else steps
+    # What learns, and how fast; sentence vectors alone where asked, then the heads' start.
+    groups = groups_of(model, arguments)
+    if arguments.contrastive_steps:
+        told = partial(_tell, tracker, "sentences")
+        stages.learn_sentences(model, batches, written, targets, groups, arguments, told)
+    if arguments.head_start == "frozen" and not arguments.prompt:
+        fit_head(trained, learned, labels.targets(learned))
+    objective = Objective(model, labels, arguments, encoder.tokenizer, language).to(accelerator.device)
+    learning = [*groups, *objective.groups(arguments.head_rate)]
+    optimizer = AdamW(learning, weight_decay=arguments.weight_decay, fused=True)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, steps, arguments.warmup))
     prepared, optimizer = accelerator.prepare(model, optimizer)
+    distributed.own_random_numbers(accelerator, arguments.seed)
     average = AveragedModel(model) if arguments.average_from < 1 else None
 
     # Go on where a killed training stood.
     checkpoints = Checkpoints(folder.with_name(f"{folder.name}.training"))
-    states = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    states = {"model": model, "objective": objective, "optimizer": optimizer, "schedule": schedule}
     states |= {"average": average} if average is not None else {}
-    identity = _identity(learned, arguments, share)
-    best: dict[str, Any] = {"score": -1.0, "epoch": -1, "state": None}
-    place = Place()
-    if resumed := checkpoints.resume(states, identity):
-        place, kept = resumed
-        best = dict(kept["best"])
-    tracker.start(steps, asdict(arguments))
+    states |= {"scaler": accelerator.scaler} if accelerator.scaler is not None else {}
+    identity = _identity(examples, targets, arguments, accelerator)
+    best: dict[str, Any] = {"score": -1.0, "epoch": 0, "state": None}
+    place, spent = Place(), 0.0
+    checkpoint = checkpoints.read(identity)
+    distributed.agree_on(accelerator, checkpoint)
+    if checkpoint is not None:
+        kept = checkpoint.restore(states, accelerator.process_index)
+        place, best, spent = checkpoint.place, dict(kept["best"]), kept["seconds"]
 
     # Epochs of batches; each process of several takes every n-th batch.
     epoch, step = place.epoch, place.step
-    stopped = False
-    while step < steps and not stopped:
+    while step < steps and not _waited_enough(best, epoch, arguments):
         rng = np.random.default_rng((arguments.seed, epoch))
-        texts = _disturbed([example.text for example in learned], learned, arguments, rng)
+        texts = _disturbed(written, learned, arguments, rng)
         positions = order(lengths, arguments.batch_size, rng)
         own = [
             positions[(number * share + accelerator.process_index) % len(positions)]
@@ -144,43 +172,49 @@ def train(
             if (epoch == place.epoch and number < place.batch) or step >= steps:
                 continue
             batch = batches.batch([learned[p] for p in chosen], [texts[p] for p in chosen], targets[chosen])
-            parts = _losses(prepared, batch, labels, arguments, accelerator.device)
-            loss = torch.stack(list(parts.values())).sum()
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {float(loss.detach())} at step {step + 1} of {steps}: lower learning_rate"
-                    f" (it is {arguments.learning_rate}), or train with precision=no. The last checkpoint"
-                    f" lies in {folder.with_name(f'{folder.name}.training')}"
-                )
             optimizer.zero_grad()
-            accelerator.backward(loss)
-            if arguments.clip_norm:
-                accelerator.clip_grad_norm_(prepared.parameters(), arguments.clip_norm)
+            figures = objective.backward(prepared, batch, accelerator)
+            norm = accelerator.clip_grad_norm_(prepared.parameters(), arguments.clip_norm or float("inf"))
+            # fp16's scaler leaves out steps whose gradient is too long for it, and scales less.
+            if not (isfinite(figures["loss"]) and (torch.isfinite(norm) or accelerator.scaler is not None)):
+                raise FloatingPointError(
+                    f"the loss is {figures['loss']:.3g} and its gradient {float(norm):.3g} long at step"
+                    f" {step + 1} of {steps}: train with a lower learning_rate (it is"
+                    f" {arguments.learning_rate}) or with precision=no (it is"
+                    f" {accelerator.mixed_precision}). What was learned until the last checkpoint lies in"
+                    f" {checkpoints.folder}"
+                )
             optimizer.step()
             schedule.step()
             step += 1
             if average is not None and step >= arguments.average_from * steps:
                 average.update_parameters(model)
-            tracker.log(step, {name: float(part.detach()) for name, part in parts.items()})
+            tracker.log(step, figures)
             if arguments.checkpoint_every and step % arguments.checkpoint_every == 0:
-                _save(accelerator, checkpoints, Place(epoch, number + 1, step), states, best, identity)
+                plain = {"best": best, "seconds": spent + time.monotonic() - began}
+                _save(accelerator, checkpoints, Place(epoch, number + 1, step), {**states, **plain}, identity)
 
-        # Early stopping on validation.
+        # Early stopping on validation, of what would be kept.
         epoch += 1
-        if arguments.patience and examples.validation:
-            score = _score(trained, examples.validation)
+        if watches:
+            kept_model = model if average is None or not average.n_averaged else average.module
+            score = _score(accelerator, replace(trained, model=kept_model), examples.validation)
             tracker.log(step, {"validation": score})
-            if score > best["score"]:
-                state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+            if arguments.patience and score > best["score"]:
+                state = {name: value.detach().clone() for name, value in kept_model.state_dict().items()}
                 best = {"score": score, "epoch": epoch, "state": state}
-            stopped = epoch - best["epoch"] >= arguments.patience
-        _save(accelerator, checkpoints, Place(epoch, 0, step), states, best, identity)
+        plain = {"best": best, "seconds": spent + time.monotonic() - began}
+        _save(accelerator, checkpoints, Place(epoch, 0, step), {**states, **plain}, identity)
+        if watch is not None:
+            watch(epoch, score)
 
-    # Keep the best, or the average; say how sure it is.
+    # Keep the best, or the average.
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     if best["state"] is not None:
         model.load_state_dict(best["state"])
     elif average is not None:
         model.load_state_dict(average.module.state_dict())
+    model.encoder = parameter_efficient.merge(model.encoder, arguments.peft)
     model.eval()
     if examples.validation and not arguments.learn_from_validation:
         calibrate(trained, examples.validation)
@@ -188,12 +222,12 @@ def train(
         "examples": {name: len(examples.split(name)) for name in ("train", "validation", "test")},
         "steps": step,
         "epochs": epoch,
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(spent + time.monotonic() - began, 1),
         "trainable": sum(p.numel() for group in groups for p in group["params"]),
         "parameters": sum(p.numel() for p in model.parameters()),
         "processes": share,
         "device": str(accelerator.device),
-        "best_epoch": best["epoch"],
+        "best_epoch": best["epoch"] if arguments.patience else epoch,
     }
     if accelerator.is_main_process:
         trained.save(folder)
@@ -227,46 +261,19 @@ def fit_head(trained: Trained, examples: Sequence[Example], targets: NDArray[Any
         head.bias.copy_(torch.from_numpy(bias))
 
 
-def _check(examples: ExampleSet) -> None:
+def _check(examples: ExampleSet, watches: bool) -> None:
     if not examples.train:
         raise DataError(f"{examples.name}: the train split is empty")
+    if watches and not examples.validation:
+        raise DataError(
+            f"{examples.name}: the validation split is empty, but early stopping and search choose on it:"
+            " name examples for it, or train with patience=0"
+        )
     known = {intent for example in examples.train for intent in example.intents}
     if len(known) < 2:
         raise DataError(
             f"{examples.name}: the train split has {len(known)} intent(s): two are needed to tell apart"
         )
-
-
-def _precision(arguments: UnderstandingArguments) -> str:
-    if arguments.precision != "auto":
-        return arguments.precision
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
-
-
-def _groups(model: UnderstandingModel, arguments: UnderstandingArguments) -> list[dict[str, Any]]:
-    """Parameters by layer, each with its rate; what is frozen stands in none."""
-    layers = model.encoder.encoder.layer
-    groups: list[dict[str, Any]] = []
-    for depth, layer in enumerate(reversed(layers)):
-        frozen = len(layers) - depth <= arguments.freeze_layers
-        groups.append(
-            _group(layer.parameters(), arguments.learning_rate * arguments.layer_decay**depth, frozen)
-        )
-    bottom = arguments.learning_rate * arguments.layer_decay ** len(layers)
-    frozen = arguments.freeze_embeddings or arguments.freeze_layers > 0
-    groups.append(_group(model.encoder.embeddings.parameters(), bottom, frozen))
-    heads = [*model.intent_head.parameters(), *(model.slot_head.parameters() if model.slot_head else ())]
-    groups.append(_group(heads, arguments.head_rate, False))
-    return [group for group in groups if group["params"]]
-
-
-def _group(parameters: Any, rate: float, frozen: bool) -> dict[str, Any]:
-    chosen = []
-    for parameter in parameters:
-        parameter.requires_grad_(parameter.requires_grad and not frozen)
-        if parameter.requires_grad:
-            chosen.append(parameter)
-    return {"params": chosen, "lr": rate}
 
 
 def _rate(step: int, steps: int, warmup: float) -> float:
@@ -294,22 +301,15 @@ def _disturbed(
     return disturbed
 
 
-def _losses(
-    model: Any, batch: Batch, labels: Labels, arguments: UnderstandingArguments, device: torch.device
-) -> dict[str, Tensor]:
-    output = model(batch.input_ids.to(device), batch.attention_mask.to(device))
-    targets = batch.targets.to(device)
-    tags = None if batch.tags is None else batch.tags.to(device)
-    parts = losses(output, targets, tags, labels, arguments)
-    if arguments.synthetic_out_of_scope and labels.out_of_scope:
-        parts["out_of_scope"] = mixed_out_of_scope(model, output.sentence, targets, labels, arguments)
-    return parts
+def _waited_enough(best: Mapping[str, Any], epoch: int, arguments: UnderstandingArguments) -> bool:
+    return bool(arguments.patience) and epoch - best["epoch"] >= arguments.patience
 
 
-def _score(trained: Trained, examples: Sequence[Example]) -> float:
+def _score(accelerator: Accelerator, trained: Trained, examples: Sequence[Example]) -> float:
     """Accuracy, or micro-F1 where several labels may hold."""
     targets = trained.labels.targets(examples)
-    logits = trained.predict([example.text for example in examples]).logits
+    texts = [example.text for example in examples]
+    logits = distributed.shared_logits(accelerator, texts, lambda own: trained.predict(own).logits)
     if trained.labels.multi_label:
         return float(f1_score(targets, logits > 0, average="micro", zero_division=0))
     return float((logits.argmax(axis=1) == targets).mean())
@@ -320,15 +320,40 @@ def _save(
     checkpoints: Checkpoints,
     place: Place,
     states: Mapping[str, Any],
-    best: Mapping[str, Any],
     identity: str,
 ) -> None:
+    random_states = distributed.random_states(accelerator)
     if accelerator.is_main_process:
-        checkpoints.save(place, {**states, "best": dict(best)}, identity)
+        checkpoints.save(place, states, identity, random_states)
 
 
-def _identity(examples: Sequence[Example], arguments: UnderstandingArguments, processes: int) -> str:
-    digest = hashlib.sha256(repr((replace(arguments, threads=1), processes)).encode())
-    for example in examples:
-        digest.update(repr((example.text, example.intents, example.slots)).encode())
+def _tell(tracker: Tracker, name: str, step: int, loss: float) -> None:
+    tracker.log(step, {name: loss})
+
+
+def _soft_targets(
+    examples: Sequence[Example], labels: Labels, soft: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Distributions, float32[n, I]: those of ``soft``, else all on an example's own label."""
+    own = labels.targets(examples)
+    targets = (
+        own.astype(np.float32) if labels.multi_label else np.eye(len(labels.intents), dtype=np.float32)[own]
+    )
+    for row, example in enumerate(examples):
+        if example.text in soft:
+            targets[row] = soft[example.text]
+    return targets
+
+
+def _identity(
+    examples: ExampleSet, targets: NDArray[Any], arguments: UnderstandingArguments, accelerator: Accelerator
+) -> str:
+    """Of all that decides the result; not of what only changes how soon it is there."""
+    decisive = replace(arguments, threads=1, checkpoint_every=0)
+    digest = hashlib.sha256(
+        repr((decisive, accelerator.mixed_precision, accelerator.num_processes, examples.labels)).encode()
+    )
+    digest.update(targets.tobytes())
+    for example in (*examples.train, None, *examples.validation):
+        digest.update(repr(example and (example.text, example.intents, example.slots)).encode())
     return digest.hexdigest()
