@@ -1,4 +1,4 @@
-"""Choices by name: ``NAME.toml`` beside this file, each naming the arguments that differ from the defaults."""
+"""Choices by name: ``NAME.toml`` beside this file, with the arguments that differ from the defaults."""
 
 import json
 import tomllib
