@@ -45,8 +45,8 @@ from training.understanding.rates import freeze, groups_of
 class Tracker(Protocol):
     """Told how a training goes: a progress bar, TensorBoard, Weights & Biases."""
 
-    def start(self, steps: int, arguments: Mapping[str, Any]) -> None:
-        """Told how many steps there will be."""
+    def start(self, steps: int, arguments: Mapping[str, Any], done: int = 0) -> None:
+        """Told how many steps there will be, of which ``done`` were done before a kill."""
         ...
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
@@ -61,7 +61,7 @@ class Tracker(Protocol):
 class Untracked:
     """A tracker that tells nobody."""
 
-    def start(self, steps: int, arguments: Mapping[str, Any]) -> None:
+    def start(self, steps: int, arguments: Mapping[str, Any], done: int = 0) -> None:
         """Ignore it."""
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
@@ -113,13 +113,19 @@ def train(
     per_epoch = -(-len(order(lengths, arguments.batch_size, np.random.default_rng(0))) // share)
     steps = max(1, round(arguments.epochs * per_epoch)) if arguments.epochs else 0
     steps = min(steps, arguments.max_steps) if arguments.max_steps else steps
-    tracker.start(steps, asdict(arguments))
+
+    # Where a killed training stood: what came before the loop is then not done again.
+    checkpoints = Checkpoints(folder.with_name(f"{folder.name}.training"))
+    identity = _identity(examples, targets, arguments, accelerator)
+    checkpoint = checkpoints.read(identity)
+    distributed.agree_on(accelerator, checkpoint)
+    tracker.start(steps, asdict(arguments), checkpoint.place.step if checkpoint else 0)
 
     # The network, on an encoder that is adapted to texts where asked.
     encoder.model.to(accelerator.device)
     freeze(encoder.model, arguments)
     language = None
-    if arguments.masked_language_steps:
+    if arguments.masked_language_steps and checkpoint is None:
         told = partial(_tell, tracker, "masked_language")
         language = stages.adapt(encoder, batches, [*written, *examples.unlabelled], arguments, told)
     model = stages.network(encoder.model, encoder.tokenizer, labels, arguments, language)
@@ -130,10 +136,10 @@ def train(
 
     # What learns, and how fast; sentence vectors alone where asked, then the heads' start.
     groups = groups_of(model, arguments)
-    if arguments.contrastive_steps:
+    if arguments.contrastive_steps and checkpoint is None:
         told = partial(_tell, tracker, "sentences")
         stages.learn_sentences(model, batches, written, targets, groups, arguments, told)
-    if arguments.head_start == "frozen" and not arguments.prompt:
+    if arguments.head_start == "frozen" and not arguments.prompt and checkpoint is None:
         fit_head(trained, learned, labels.targets(learned))
     objective = Objective(model, labels, arguments, encoder.tokenizer, language).to(accelerator.device)
     learning = [*groups, *objective.groups(arguments.head_rate)]
@@ -144,18 +150,17 @@ def train(
     average = AveragedModel(model) if arguments.average_from < 1 else None
 
     # Go on where a killed training stood.
-    checkpoints = Checkpoints(folder.with_name(f"{folder.name}.training"))
     states = {"model": model, "objective": objective, "optimizer": optimizer, "schedule": schedule}
     states |= {"average": average} if average is not None else {}
     states |= {"scaler": accelerator.scaler} if accelerator.scaler is not None else {}
-    identity = _identity(examples, targets, arguments, accelerator)
     best: dict[str, Any] = {"score": -1.0, "epoch": 0, "state": None}
     place, spent = Place(), 0.0
-    checkpoint = checkpoints.read(identity)
-    distributed.agree_on(accelerator, checkpoint)
     if checkpoint is not None:
         kept = checkpoint.restore(states, accelerator.process_index)
         place, best, spent = checkpoint.place, dict(kept["best"]), kept["seconds"]
+    elif arguments.masked_language_steps or arguments.contrastive_steps:
+        plain = {"best": best, "seconds": time.monotonic() - began}
+        _save(accelerator, checkpoints, place, {**states, **plain}, identity)
 
     # Epochs of batches; each process of several takes every n-th batch.
     epoch, step = place.epoch, place.step
@@ -189,7 +194,7 @@ def train(
             step += 1
             if average is not None and step >= arguments.average_from * steps:
                 average.update_parameters(model)
-            tracker.log(step, figures)
+            tracker.log(step, {**figures, "learning_rate": schedule.get_last_lr()[0]})
             if arguments.checkpoint_every and step % arguments.checkpoint_every == 0:
                 plain = {"best": best, "seconds": spent + time.monotonic() - began}
                 _save(accelerator, checkpoints, Place(epoch, number + 1, step), {**states, **plain}, identity)
