@@ -7,6 +7,7 @@ from services.serving.run import run
 from services.serving.server import Registration, serve
 from services.text.encoder import TextEncoder
 from services.text.model import TEXT_ENCODER
+from services.text.reranker import Reranker
 from services.text.servicer import TextServicer
 from services.text.settings import TextSettings
 from services.text.tokenizer import HuggingFaceTokenizer
@@ -17,10 +18,14 @@ async def main(settings: TextSettings) -> None:
     triton = TritonClient(settings.triton_url)
     encoder = TextEncoder(HuggingFaceTokenizer(settings.tokenizer), triton)
     servicer = TextServicer(
-        encoder, max_texts=settings.max_texts, max_text_characters=settings.max_text_characters
+        encoder,
+        Reranker(triton),
+        max_texts=settings.max_texts,
+        max_text_characters=settings.max_text_characters,
     )
 
     async def ready() -> bool:
+        # Not the reranker: a repository may have none.
         return await triton.ready(TEXT_ENCODER)
 
     registration = Registration(

@@ -1,4 +1,4 @@
-"""The text encoder on Triton."""
+"""The text encoder and the reranker on Triton."""
 
 from typing import Final
 
@@ -26,3 +26,20 @@ TEXT_ENCODER: Final = ModelSpec(
     dynamic_batching=DynamicBatching(),
     cpu_threads=2,
 )
+
+RERANKER: Final = ModelSpec(
+    name="reranker",
+    backend="reranker",
+    inputs=(
+        TensorSpec("question", DataType.BYTES, (1,)),  # UTF-8
+        TensorSpec("passage", DataType.BYTES, (1,)),
+    ),
+    outputs=(
+        TensorSpec("score", DataType.FP32, (1,)),
+        TensorSpec("model", DataType.BYTES, (1,)),  # the identity of what scored
+    ),
+    max_batch_size=64,
+    dynamic_batching=DynamicBatching(),
+    cpu_threads=2,
+)
+"""Trained from a company's or public questions (``training/reranker``): a repository may have none."""

@@ -155,6 +155,11 @@ class FakeServices(
             embedding_model="encoder@1",
         )
 
+    async def Rerank(self, request: Any, context: Any) -> text_pb2.RerankResponse:  # noqa: N802
+        await self._enter("Rerank")
+        scores = [float(len(passage)) for passage in request.passages]
+        return text_pb2.RerankResponse(scores=scores, reranker_model="reranker@1")
+
     async def Respond(  # noqa: N802
         self, request: Any, context: Any
     ) -> AsyncIterator[dialogue_pb2.RespondResponse]:
