@@ -34,6 +34,7 @@ from services.dialogue.state import ConversationState
 from services.inference.port import InferenceClient
 from services.inference.spec import ModelSpec
 from training.export.backends.understanding.encoder import UnderstandingEncoder
+from training.export.versions import served_folder
 from training.text.passages import index_passages
 from training.text.vector_cache import CachedTextEncoder
 
@@ -60,10 +61,12 @@ class _Models:
 
     def __init__(self, repository: Path, domain: str) -> None:
         self._repository = repository
-        head = newest_version(repository / intent_spec(domain).name) / "model.onnx"
+        head = served_folder(repository, intent_spec(domain).name) / "model.onnx"
         self._head = onnxruntime.InferenceSession(str(head), providers=["CPUExecutionProvider"])
-        folder = repository / understanding_spec(domain).name
-        self._understanding = UnderstandingEncoder(newest_version(folder), 2) if folder.is_dir() else None
+        name = understanding_spec(domain).name
+        self._understanding = None
+        if (repository / name).is_dir():
+            self._understanding = UnderstandingEncoder(served_folder(repository, name), 2)
 
     async def infer(
         self, spec: ModelSpec, inputs: Any, *, outputs: Any = None, timeout_seconds: float
@@ -75,16 +78,8 @@ class _Models:
         return {"intents": self._understanding.understand(texts).intents, "fingerprint": fingerprint}
 
     async def parameters(self, spec: ModelSpec) -> dict[str, str]:
-        folder = newest_version(self._repository / spec.name)
+        folder = served_folder(self._repository, spec.name)
         return {"manifest": (folder / "manifest.json").read_text(encoding="utf-8")}
-
-
-def newest_version(model: Path) -> Path:
-    """Give the folder of a model's newest version. Raises ``FileNotFoundError`` where it has none."""
-    versions = [folder for folder in model.glob("*") if folder.name.isdecimal()]
-    if not versions:
-        raise FileNotFoundError(f"{model}: no exported model; run `python -m training.export` first")
-    return max(versions, key=lambda folder: int(folder.name))
 
 
 @dataclass(frozen=True, slots=True)

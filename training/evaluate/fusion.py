@@ -34,6 +34,7 @@ from services.dialogue.knowledge.words import WordSplitter
 from services.dialogue.model import fusion_spec, intent_spec
 from services.dialogue.ports import FusionProfile
 from training.export.models import trained
+from training.export.versions import served_folder
 from training.fusion.exported import ExportedFusion
 from training.fusion.sources import photograph_features, photographs_of, variant_features
 from training.text.feature_cache import CachedTextFeatures
@@ -264,7 +265,7 @@ def intent_figures(held: Held, repository: Path) -> dict[str, Any]:
     right = [q.intent or owner.get(q.passage or "") for q in asked]
     texts = [q.question for q in asked]
     session = onnxruntime.InferenceSession(
-        str(repository / intent_spec(domain.name).name / "1" / "model.onnx"),
+        str(served_folder(repository, intent_spec(domain.name).name) / "model.onnx"),
         providers=["CPUExecutionProvider"],
     )
     sentences = np.stack([features.sentence for features in held.features(texts)])

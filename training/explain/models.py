@@ -17,6 +17,7 @@ from training.explain.picture_models import PICTURE_HEADS, PictureModel, fusion_
 from training.explain.triton import TritonTexts, connection
 from training.explain.words import Predictor
 from training.export.backends.understanding.encoder import UnderstandingEncoder
+from training.export.versions import served_version, versions
 from training.text.encoder import ExportedTextEncoder
 
 
@@ -37,7 +38,7 @@ def open_model(
     fusion model or picture heads. ``repository`` has the frozen encoders; ``head``
     chooses among a picture model's outputs; by default a fusion model's intents, or its
     pictures where pictures are shown ``alone``, and the heads' products. A model of a
-    repository is opened at its highest version. Raises ``ExplainError`` for anything else.
+    repository is opened at the version that is served. Raises ``ExplainError`` for anything else.
     """
     if not folder.is_dir():
         raise ExplainError(f"{folder}: there is no such folder")
@@ -67,8 +68,8 @@ def open_served(name: str, url: str) -> TextModel:
 
 
 def _newest(folder: Path) -> Path:
-    versions = [child for child in folder.iterdir() if child.name.isdecimal() and child.is_dir()]
-    return max(versions, key=lambda child: int(child.name), default=folder)
+    number = served_version(folder) or max(versions(folder), default=None)
+    return folder if number is None else folder / str(number)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -4,8 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from rich.console import Console
+
+from training.export.config import PROFILES
 from training.export.context import ExportContext
 from training.export.repository import EXPORTERS, export_repository
+from training.export.roll_back import roll_back
 from training.weights.manifest import WeightsError
 from training.weights.store import WeightStore
 
@@ -18,12 +22,25 @@ def main() -> int:
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"))
     parser.add_argument("--domain", type=Path, help="company's folder, as domains/shop")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=", ".join(EXPORTERS))
+    parser.add_argument("--profile", choices=PROFILES, default="cpu", help="what Triton runs the models on")
+    parser.add_argument("--roll-back", metavar="MODEL", help="serve its previous version; export nothing")
+    parser.add_argument("--to", type=int, metavar="VERSION", help="with --roll-back: that version")
     arguments = parser.parse_args()
+    console = Console()
     try:
+        if arguments.roll_back:
+            changed = roll_back(arguments.repository, arguments.roll_back, arguments.to)
+            for model, version in changed.items():
+                console.print(f"{model}: version {version} is served from Triton's next start on")
+            return 0
+        if arguments.to is not None:
+            parser.error("--to goes with --roll-back")
         context = ExportContext(
             weights=WeightStore(arguments.manifest, arguments.weights),
             repository=arguments.repository,
             domain=arguments.domain,
+            console=console,
+            profile=arguments.profile,
         )
         export_repository(context, arguments.only)
     except (OSError, ValueError, WeightsError) as error:

@@ -10,6 +10,7 @@ from services.text.model import TEXT_ENCODER
 from services.vision.model import VISION_ENCODER
 from training.export.context import ExportContext
 from training.export.models import trained
+from training.export.versions import KEPT
 from training.fusion import exported
 from training.fusion.exported import ExportedFusion, marks, reference_rows
 
@@ -52,6 +53,7 @@ def export(context: ExportContext) -> None:
     context.build(
         fusion_spec(domain.name),
         write,
+        keep=KEPT,
         sources=[
             source / "model.onnx",
             source / "manifest.json",

@@ -20,6 +20,7 @@ from services.dialogue.model import EMBEDDING_WIDTH, intent_spec, understanding_
 from services.dialogue.ports import Understanding
 from services.text.model import TEXT_ENCODER
 from training.export.context import ExportContext
+from training.export.versions import KEPT
 from training.text import encoder, out_of_fold, passages, utterances
 from training.text.vector_cache import CachedTextEncoder
 
@@ -75,6 +76,8 @@ def export(context: ExportContext) -> None:
     context.build(
         intent_spec(domain.name),
         write,
+        keep=KEPT,
+        builds_on={understanding_spec(domain.name).name: known.fingerprint} if known else {},
         sources=[
             Path(__file__),
             Path(encoder.__file__).with_name("intent.py"),

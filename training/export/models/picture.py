@@ -10,6 +10,7 @@ import onnxruntime
 from services.vision.model import VISION_ENCODER, picture_spec
 from training.export.context import ExportContext
 from training.export.models import trained
+from training.export.versions import KEPT
 from training.vision.heads import marks, reference_pooled
 
 _TOLD: Final = ("domain", "trained_on", "command", "labels", "embedding_model", "report")
@@ -42,6 +43,7 @@ def export(context: ExportContext) -> None:
     context.build(
         picture_spec(domain.name),
         write,
+        keep=KEPT,
         sources=[
             source / "model.onnx",
             source / "manifest.json",

@@ -77,5 +77,5 @@ def check_marks(
 
 def to_train(folder: Path) -> str:
     """Say how a trained model comes to be."""
-    domain = folder.parent.parent
-    return f"Train it: pip install -e '.[training]', then `python -m training.fusion --domain {domain}`"
+    command = "frontdesk train" if folder.name == "understanding" else "python -m training.fusion"
+    return f"Train it: pip install -e '.[training]', then `{command} --domain {folder.parent.parent}`"

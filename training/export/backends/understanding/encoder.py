@@ -36,7 +36,7 @@ class UnderstandingEncoder:
     its special ones, ``pad_id`` fills up shorter texts.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, on_gpu: bool = False) -> None:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self.fingerprint = str(manifest["fingerprint"])
         self.labels = tuple(manifest["labels"])
@@ -52,7 +52,9 @@ class UnderstandingEncoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            str(folder / "model.onnx"),
+            options,
+            providers=[*(["CUDAExecutionProvider"] if on_gpu else []), "CPUExecutionProvider"],
         )
         found = self.understand(["frontdesk"]).intents.shape[1]  # the first run allocates, too
         if found != len(self.labels):

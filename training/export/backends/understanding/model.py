@@ -17,7 +17,9 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"])["parameters"]
         # What lies beside this file is of this version; the configuration is of the newest.
         self._encoder = UnderstandingEncoder(
-            Path(__file__).parent, int(parameters["cpu_threads"]["string_value"])
+            Path(__file__).parent,
+            int(parameters["cpu_threads"]["string_value"]),
+            on_gpu=args["model_instance_kind"] == "GPU",
         )
 
     def execute(self, requests):

@@ -16,7 +16,9 @@ from .transcriber import Transcriber, read_settings
 class TritonPythonModel:
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
-        settings = read_settings({name: value["string_value"] for name, value in parameters.items()})
+        values = {name: value["string_value"] for name, value in parameters.items()}
+        values["device"] = "cuda" if args["model_instance_kind"] == "GPU" else "cpu"
+        settings = read_settings(values)
         self._transcriber = Transcriber(Path(__file__).parent, settings)
         self._transcriber.transcribe(np.zeros(16_000, np.float32))  # the first call allocates
 

@@ -26,6 +26,7 @@ class Settings:
     beam_size_zh: int = 1
     padding_seconds: float = 8.0
     prompt_zh: str = ""
+    device: str = "cpu"  # or cuda
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Transcriber:
         self._settings = settings
         self._model = ctranslate2.models.Whisper(
             str(folder),
-            device="cpu",
-            compute_type="int8",
+            device=settings.device,
+            compute_type="int8" if settings.device == "cpu" else "int8_float16",
             inter_threads=1,
             intra_threads=settings.cpu_threads,
         )
