@@ -94,7 +94,7 @@ class Checkpoints:
             partial.unlink(missing_ok=True)
             kept = "the one before is whole" if self._path.exists() else "there is none before it"
             raise OSError(
-                getattr(error, "errno", None) or errno.EIO,
+                getattr(error, "errno", None) or errno.ENOSPC,
                 f"the checkpoint cannot be written ({error}); {kept}. Free some disk, and start the same"
                 " training again: it goes on from there",
                 str(self._path),

@@ -1,7 +1,7 @@
 """A trained model: kept in a folder, loaded again, asked."""
 
+import errno
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel
 
 from training.data.examples import DataError, Slot
+from training.export.publish import flush, swap
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.batches import Labels, TextBatches, by_length
 from training.understanding.encoders import fast_tokenizer
@@ -93,10 +94,31 @@ class Trained:
         return np.asarray(softmax(scaled, axis=1), np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write the model; ``folder`` is either the old one or the new one, whole."""
+        """Write the model; ``folder`` is either the old one or the new one, whole.
+
+        Raises ``OSError`` where it cannot be written.
+        """
         staging = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
+        try:
+            staging.mkdir(parents=True)
+            self._write_into(staging)
+            flush(staging)
+            swap(staging, folder)
+        except Exception as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            full = "No space left" in str(error)  # the libraries have errors of their own for it
+            if not full and not isinstance(error, OSError):
+                raise
+            raise OSError(
+                getattr(error, "errno", None) or errno.ENOSPC,
+                f"the model cannot be written ({error}); what was there before is whole. Free some disk,"
+                " and start the same training again: it goes on from its last checkpoint",
+                str(folder),
+            ) from error
+        shutil.rmtree(staging, ignore_errors=True)
+
+    def _write_into(self, staging: Path) -> None:
         state = {name: value.contiguous().cpu() for name, value in self.model.state_dict().items()}
         save_file(state, staging / "model.safetensors")
         self.tokenizer.backend_tokenizer.save(str(staging / "tokenizer.json"))
@@ -116,12 +138,6 @@ class Trained:
         }
         _write(staging / "config.json", config)
         _write(staging / "report.json", dict(self.report))
-        old = folder.with_name(f".{folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        os.rename(staging, folder)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(folder: Path) -> Trained:

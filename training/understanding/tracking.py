@@ -51,7 +51,11 @@ class ProgressBar:
             self._progress.start()
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
-        """Move on; the loss that is shown is smoothed."""
+        """Move on; the loss that is shown is smoothed. Of what comes before the loop all is shown."""
+        if not ("loss" in figures or "validation" in figures):
+            before = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            self._progress.update(self._task, figures=f"step {step} of {before}")
+            return
         if "loss" in figures:
             loss = figures["loss"]
             self._loss = loss if self._loss is None else _SMOOTHED * self._loss + (1 - _SMOOTHED) * loss
@@ -125,10 +129,12 @@ class WeightsAndBiases:
             dir=str(self._folder),
             config={"steps": steps, **arguments},
         )
+        # What comes before the loop counts steps of its own, and the library wants them to rise.
+        self._run.define_metric("*", step_metric="training_step")
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """Send figures."""
-        self._run.log(dict(figures), step=step)
+        self._run.log({**figures, "training_step": step})
 
     def end(self) -> None:
         """End the run; more than once does no harm."""

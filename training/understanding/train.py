@@ -101,6 +101,7 @@ def train(
     labels = Labels.of(examples)
     learned = (*examples.train, *(examples.validation if arguments.learn_from_validation else ()))
     targets = _soft_targets(learned, labels, soft) if soft else labels.targets(learned)
+    labels.targets(examples.validation)  # what is wrong with them is said before the work, not after
     written = [example.text for example in learned]
 
     # The encoder, and how many batches its texts are.
@@ -359,6 +360,7 @@ def _identity(
         repr((decisive, accelerator.mixed_precision, accelerator.num_processes, examples.labels)).encode()
     )
     digest.update(targets.tobytes())
+    digest.update(repr((examples.out_of_scope, examples.slot_names, examples.unlabelled)).encode())
     for example in (*examples.train, None, *examples.validation):
         digest.update(repr(example and (example.text, example.intents, example.slots)).encode())
     return digest.hexdigest()
