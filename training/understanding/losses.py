@@ -8,13 +8,14 @@ from torch.nn import functional
 
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.batches import IGNORED, Labels
+from training.understanding.methods.contrastive import likeliest, supervised_contrastive
 from training.understanding.model import Output
 
 
 def losses(
     output: Output, targets: Tensor, tags: Tensor | None, labels: Labels, arguments: UnderstandingArguments
 ) -> dict[str, Tensor]:
-    """Parts by name, weighted, to be summed: ``intents``, ``slots``, ``contrastive``.
+    """Parts by name, to be weighted by ``weights``: ``intents``, ``slots``, ``contrastive``.
 
     ``targets`` int64[B], or float[B, I] (several labels, or a distribution); ``tags`` int64[B, T].
     """
@@ -28,32 +29,27 @@ def losses(
         }
     if output.slots is not None and tags is not None and arguments.slot_weight and (tags != IGNORED).any():
         flat = functional.cross_entropy(output.slots.flatten(0, 1), tags.flatten(), ignore_index=IGNORED)
-        parts["slots"] = arguments.slot_weight * flat
-    if arguments.contrastive_weight and not labels.multi_label and targets.ndim == 1:
-        parts["contrastive"] = arguments.contrastive_weight * supervised_contrastive(
-            output.sentence, targets, arguments.contrastive_temperature
+        parts["slots"] = flat
+    if arguments.contrastive_weight:
+        parts["contrastive"] = supervised_contrastive(
+            output.sentence, likeliest(targets, labels.multi_label), arguments.contrastive_temperature
         )
     return parts
 
 
-def supervised_contrastive(sentence: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020 (L_out).
-
-    ``sentence`` float[B, W] of length 1, ``targets`` int64[B]; 0 where no two share a label.
-    """
-    similar = sentence @ sentence.T / temperature
-    itself = torch.eye(len(targets), dtype=torch.bool, device=targets.device)
-    positive = (targets[:, None] == targets[None, :]) & ~itself
-    logits = similar.masked_fill(itself, float("-inf"))
-    likelihood = logits - logits.logsumexp(dim=1, keepdim=True)
-    counts = positive.sum(1)
-    own = likelihood.masked_fill(~positive, 0.0).sum(1) / counts.clamp(min=1)
-    return -(own[counts > 0].mean() if (counts > 0).any() else own.sum() * 0.0)
+def weights(labels: Labels, arguments: UnderstandingArguments) -> dict[str, float]:
+    """Give the weight of each part that there can be."""
+    possible = {
+        "intents": 1.0,
+        "slots": arguments.slot_weight if labels.tags else 0.0,
+        "contrastive": arguments.contrastive_weight,
+        "language": arguments.language_weight,
+        "out_of_scope": arguments.synthetic_out_of_scope if labels.out_of_scope else 0.0,
+    }
+    return {name: weight for name, weight in possible.items() if weight}
 
 
-def mixed_out_of_scope(
-    model: Any, sentence: Tensor, targets: Tensor, labels: Labels, arguments: UnderstandingArguments
-) -> Tensor:
+def mixed_out_of_scope(model: Any, sentence: Tensor, targets: Tensor, labels: Labels) -> Tensor:
     """Vectors between two intents belong to none.
 
     Zhan et al., "Out-of-Scope Intent Detection with Self-Supervision and Discriminative Training",
@@ -71,4 +67,4 @@ def mixed_out_of_scope(
     mixed = functional.normalize(share * sentence[first] + (1 - share) * sentence[second], dim=-1)
     logits = head.intent_head(head.dropout(mixed * head.scale))
     wanted = torch.full((len(first),), outside, device=targets.device)
-    return arguments.synthetic_out_of_scope * functional.cross_entropy(logits, wanted)
+    return functional.cross_entropy(logits, wanted)

@@ -8,7 +8,6 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
-from training.understanding.rates import freeze
 from transformers import BertConfig, BertModel
 
 from tests.unit.training.understanding.small import WIDTH, WORDS, small_bert, small_tokenizer
@@ -23,6 +22,7 @@ from training.understanding.methods import (
 from training.understanding.methods.adversarial import FastGradient
 from training.understanding.methods.multi_task import TaskWeights
 from training.understanding.model import UnderstandingModel, pool
+from training.understanding.rates import freeze
 
 
 @pytest.fixture
