@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -39,7 +40,12 @@ def load(name: str, cache: Path = Path("build/weights")) -> Encoder:
     """
     if name == MINILM:
         folder = WeightStore(_WEIGHTS / "training.toml", cache).fetch("all_minilm_l6_v2")
-        model = BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="sdpa")
+        config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
+        model = BertModel(config, add_pooling_layer=False)
+        state = load_file(folder / "model.safetensors")
+        # The file also has a pooler, which sentence-transformers does not use, and a range of numbers.
+        unused = ("pooler.", "embeddings.position_ids")
+        model.load_state_dict({key: value for key, value in state.items() if not key.startswith(unused)})
         tokenizer = fast_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
         return Encoder(name, model, tokenizer, "", "Apache-2.0")
     if name == E5:
