@@ -146,6 +146,7 @@ def train(
     learning = [*groups, *objective.groups(arguments.head_rate)]
     optimizer = AdamW(learning, weight_decay=arguments.weight_decay, fused=True)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, steps, arguments.warmup))
+    model.zero_grad()  # what came before the loop left gradients, which would count when they are clipped
     prepared, optimizer = accelerator.prepare(model, optimizer)
     distributed.own_random_numbers(accelerator, arguments.seed)
     average = AveragedModel(model) if arguments.average_from < 1 else None
