@@ -11,8 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-REJECTED_IN_SCOPE: Final = 0.01
-"""Share of in-scope validation examples that the threshold rejects though their intent was found."""
+from training.evaluate.out_of_scope import IN_SCOPE_COST
 
 FEATURES: Final = ("largest", "energy", "margin", "outside", "entropy")
 """What is read off the logits: the largest in-scope log probability; log-sum-exp of the in-scope logits
@@ -73,7 +72,7 @@ def fit(
     logits: NDArray[np.float32],
     targets: Sequence[int] | NDArray[np.int64],
     outside: int,
-    rejected_in_scope: float = REJECTED_IN_SCOPE,
+    rejected_in_scope: float = IN_SCOPE_COST,
 ) -> OutOfScope:
     """Fit on validation: ``logits`` float32[N, I], ``targets`` int[N], ``outside`` the label's number.
 
