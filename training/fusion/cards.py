@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from training.export.cards import front_matter, table
+
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 
@@ -27,7 +29,7 @@ def write_fusion_card(folder: Path, manifest: Mapping[str, Any]) -> None:
     sound = manifest["embedding_models"]["acoustic"] or "none: sound is not used"
     _write(
         folder,
-        f"""# fusion_{manifest["domain"]}
+        f"""{_head("fusion", manifest)}# fusion_{manifest["domain"]}
 
 Understands a turn with pictures: words, pictures, the words in them and sound become tokens of one
 Transformer ({manifest["report"]["parameters"]:,} parameters), which tells intents, products, kinds of
@@ -47,7 +49,7 @@ pictures and pictures, and gives a joint vector in which the turn finds its pass
 
 ## Figures on what was kept back
 
-{_table(manifest["report"]["kept_back"])}
+{table(manifest["report"]["kept_back"])}
 
 Kept back are questions of `showing.yaml`, variants of the pictures by other seeds and pictures of other
 things; not `evaluation.yaml`, for which see `python -m training.evaluate.fusion`.
@@ -67,7 +69,7 @@ def write_picture_card(folder: Path, manifest: Mapping[str, Any]) -> None:
     labels = manifest["labels"]
     _write(
         folder,
-        f"""# picture_{manifest["domain"]}
+        f"""{_head("picture", manifest)}# picture_{manifest["domain"]}
 
 Two heads (regressions) on the pooled vector of `{manifest["embedding_model"]}`: which product a picture
 shows, and what kind of picture it is.
@@ -78,14 +80,16 @@ shows, and what kind of picture it is.
 
 ## Figures on what was kept back
 
-{_table(manifest["report"])}
+{table(manifest["report"])}
 """,
     )
 
 
-def _table(figures: Mapping[str, float]) -> str:
-    rows = [f"| {name.replace('_', ' ')} | {value:g} |" for name, value in figures.items()]
-    return "\n".join(["| | |", "|---|---|", *rows])
+def _head(kind: str, manifest: Mapping[str, Any]) -> str:
+    task = "image-classification" if kind == "picture" else "any-to-any"
+    return front_matter(
+        f"{kind}_{manifest['domain']}", licence="Apache-2.0", task=task, languages=("en", "zh")
+    )
 
 
 def _write(folder: Path, text: str) -> None:
