@@ -49,12 +49,12 @@ def own_random_numbers(accelerator: Accelerator, seed: int) -> None:
         set_seed(seed + accelerator.process_index)
 
 
-def random_states(accelerator: Accelerator) -> list[dict[str, Any]]:
+def random_states() -> list[dict[str, Any]]:
     """The random numbers of every process, in their order, in each of them."""
     return list(gather_object([random_state()]))
 
 
-def agree_on(accelerator: Accelerator, checkpoint: Checkpoint | None) -> None:
+def agree_on(checkpoint: Checkpoint | None) -> None:
     """Raise ``OSError`` where processes found different checkpoints."""
     found = gather_object([None if checkpoint is None else checkpoint.place])
     if any(place != found[0] for place in found):

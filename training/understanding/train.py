@@ -119,7 +119,7 @@ def train(
     checkpoints = Checkpoints(folder.with_name(f"{folder.name}.training"))
     identity = _identity(examples, targets, arguments, accelerator)
     checkpoint = checkpoints.read(identity)
-    distributed.agree_on(accelerator, checkpoint)
+    distributed.agree_on(checkpoint)
     tracker.start(steps, asdict(arguments), checkpoint.place.step if checkpoint else 0)
 
     # The network, on an encoder that is adapted to texts where asked.
@@ -329,7 +329,7 @@ def _save(
     states: Mapping[str, Any],
     identity: str,
 ) -> None:
-    random_states = distributed.random_states(accelerator)
+    random_states = distributed.random_states()
     if accelerator.is_main_process:
         checkpoints.save(place, states, identity, random_states)
 
