@@ -31,9 +31,13 @@ def examples(split: str = "train") -> tuple[Example, ...]:
     )
 
 
+def small_set() -> ExampleSet:
+    return ExampleSet("small", examples(), (), examples("test"), tuple(sorted(TEXTS)), unlabelled=UNLABELLED)
+
+
 @pytest.fixture
 def small() -> ExampleSet:
-    return ExampleSet("small", examples(), (), examples("test"), tuple(sorted(TEXTS)), unlabelled=UNLABELLED)
+    return small_set()
 
 
 WAYS: dict[str, dict[str, Any]] = {
