@@ -9,11 +9,13 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from services.inference.spec import DataType, DynamicBatching, ModelSpec, TensorSpec
-from training.export.config import render
+from training.export.config import Profile, render
 
 
-def read(spec: ModelSpec, manifest: dict[str, object]) -> model_config_pb2.ModelConfig:
-    return text_format.Parse(render(spec, manifest), model_config_pb2.ModelConfig())
+def read(
+    spec: ModelSpec, manifest: dict[str, object], profile: Profile = "cpu", version: int | None = None
+) -> model_config_pb2.ModelConfig:
+    return text_format.Parse(render(spec, manifest, profile, version), model_config_pb2.ModelConfig())
 
 
 SPEC = ModelSpec(
@@ -80,3 +82,48 @@ def test_the_backend_reads_threads_parameters_and_manifest() -> None:
     assert config.parameters["cpu_threads"].string_value == "2"
     assert config.parameters["beam"].string_value == "5"
     assert json.loads(config.parameters["manifest"].string_value) == {"labels": ["退货", 'say "hi"\n']}
+
+
+def test_of_several_versions_one_is_served() -> None:
+    assert list(read(spec(), {}, version=3).version_policy.specific.versions) == [3]
+    assert not read(spec(), {}).HasField("version_policy")
+
+
+BATCHED = spec(max_batch_size=64, dynamic_batching=DynamicBatching((32, 64), 200), parameters={"beam": "5"})
+
+
+def test_both_profiles_have_the_same_tensors_batching_and_parameters() -> None:
+    cpu, gpu = read(BATCHED, {"labels": ["退货"]}, "cpu"), read(BATCHED, {"labels": ["退货"]}, "gpu")
+
+    for tensor in (*cpu.input, *gpu.input):
+        tensor.allow_ragged_batch = False
+    for config in (cpu, gpu):
+        config.ClearField("backend")
+        config.ClearField("instance_group")
+        config.ClearField("optimization")
+    assert cpu == gpu
+
+
+def test_graphs_run_on_a_gpu_with_tensorrt_in_half_precision() -> None:
+    config = read(BATCHED, {}, "gpu")
+
+    assert config.backend == "onnxruntime"
+    assert [(group.count, group.kind) for group in config.instance_group] == [
+        (1, model_config_pb2.ModelInstanceGroup.KIND_GPU)
+    ]
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    assert accelerator.parameters["precision_mode"] == "FP16"
+    # Triton's own backend strings ragged requests together; ours pads them.
+    assert not any(tensor.allow_ragged_batch for tensor in config.input)
+
+
+@pytest.mark.parametrize(("backend", "on_gpu"), [("understanding", True), ("whisper", True), ("ocr", False)])
+def test_python_backends_get_a_gpu_where_they_can_use_one(backend: str, on_gpu: bool) -> None:
+    kinds = model_config_pb2.ModelInstanceGroup
+    config = read(spec(backend=backend), {}, "gpu")
+
+    assert config.backend == "python"
+    assert config.instance_group[0].kind == (kinds.KIND_GPU if on_gpu else kinds.KIND_CPU)
+    assert not config.HasField("optimization")
+    assert read(spec(backend=backend), {}).instance_group[0].kind == kinds.KIND_CPU
