@@ -109,19 +109,19 @@ class WeightsAndBiases:
     def __init__(self, project: str, name: str, folder: Path = RUNS) -> None:
         """Raise ``ValueError`` where the library is not installed."""
         try:
-            import wandb
+            from wandb import init  # a folder of runs may have the library's name
         except ImportError as error:
             raise ValueError(
                 "Weights & Biases is not installed: pip install wandb, or train without --track wandb"
             ) from error
-        self._library: Any = wandb
+        self._init: Any = init
         self._project, self._name, self._folder = project, name, folder
         self._run: Any = None
 
     def start(self, steps: int, arguments: Mapping[str, Any], done: int = 0) -> None:
         """Begin a run, or go on with that of the same name where ``done`` is above 0."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._run = self._library.init(
+        self._run = self._init(
             project=self._project,
             name=self._name,
             id=self._name if done else None,

@@ -191,12 +191,13 @@ def train(
                     f" {accelerator.mixed_precision}). What was learned until the last checkpoint lies in"
                     f" {checkpoints.folder}"
                 )
+            figures["learning_rate"] = schedule.get_last_lr()[0]
             optimizer.step()
             schedule.step()
             step += 1
             if average is not None and step >= arguments.average_from * steps:
                 average.update_parameters(model)
-            tracker.log(step, {**figures, "learning_rate": schedule.get_last_lr()[0]})
+            tracker.log(step, figures)
             if arguments.checkpoint_every and step % arguments.checkpoint_every == 0:
                 plain = {"best": best, "seconds": spent + time.monotonic() - began}
                 _save(accelerator, checkpoints, Place(epoch, number + 1, step), {**states, **plain}, identity)
