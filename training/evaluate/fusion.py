@@ -24,6 +24,7 @@ from services.dialogue.domain.types import Domain, Picture
 from services.dialogue.fused import (
     PictureFeatures,
     RankingWeights,
+    Rows,
     TextFeatures,
     fusion_row,
     passage_probabilities,
@@ -122,13 +123,14 @@ class Held:
         questions: Sequence[str],
         languages: Sequence[str],
         looks: Sequence[tuple[PictureFeatures, str] | None],
+        sounds: Sequence[Rows | None] | None = None,
     ) -> list[Found]:
-        """Answer turns; an empty question is none."""
+        """Answer turns; an empty question is none. ``sounds`` are their frames, float32[n, 64], if any."""
         asked = iter(self.features([question for question in questions if question]))
         texts: list[TextFeatures | None] = [next(asked) if question else None for question in questions]
         rows = [
-            fusion_row(text, [] if look is None else [look[0]], None)
-            for text, look in zip(texts, looks, strict=True)
+            fusion_row(text, [] if look is None else [look[0]], frames)
+            for text, look, frames in zip(texts, looks, sounds or [None] * len(looks), strict=True)
         ]
         joint = self._model.fuse(rows).joint
         seen = self._model.fuse([fusion_row(None, [] if look is None else [look[0]], None) for look in looks])
