@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.data.examples import ExampleSet
     from training.evaluate.answers import Asked
 
-app = typer.Typer()
+app = typer.Typer(subcommand_metavar="")
 
 Data = Annotated[Path, typer.Option(envvar="FRONTDESK_DATA", help="Folder of the data sets.")]
 
@@ -53,6 +53,10 @@ def evaluate(
     with told(context):
         _check(data, baseline, seed, checkpoint)
         from training.commands import models
+        from training.understanding import presets
+        from training.understanding.arguments import UnderstandingArguments
+
+        presets.overridden(UnderstandingArguments(), override or ())  # before anything slow
         from training.data.sets import SETS, read_set
 
         if set_name not in SETS:

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,10 @@ import typer
 
 from training.commands import errors
 from training.commands.errors import CommandError, told
+from training.understanding import presets
+from training.understanding.arguments import UnderstandingArguments
 
-app = typer.Typer()
+app = typer.Typer(subcommand_metavar="")
 
 
 @app.callback(invoke_without_command=True)
@@ -54,6 +55,7 @@ def train(
             errors.need_folder(domain, "domain", "name the folder that holds domain.yaml")
         errors.need_torch()
         choices = [*(override or ()), *([f"seed={seed}"] if seed is not None else [])]
+        presets.overridden(UnderstandingArguments(), choices)  # before anything slow
         trackers = track or ["progress"]
         if domain is not None:
             _train_domain(context, domain, choices, trackers)
@@ -62,7 +64,6 @@ def train(
 
 
 def _train_domain(context: Any, folder: Path, choices: Sequence[str], trackers: Sequence[str]) -> None:
-    from training.understanding import presets
     from training.understanding.domain import DEFAULTS, train_domain
     from training.understanding.tracking import trackers as made
 
@@ -105,7 +106,7 @@ def _train_set(
     arguments, made_of = models.chosen(name, examples, choices)
     first_seed = models.chosen(name, examples, ())[0].seed
     folder = out or models.checkpoint_of(name, arguments, first_seed)
-    trained = models.trained_model(examples, replace(arguments), folder, trackers)
+    trained = models.trained_model(examples, arguments, folder, trackers)
     told = {
         "set": examples.name,
         "began_with": made_of,
