@@ -19,7 +19,9 @@ REFERENCE_TEXTS: Final = ("where is it", "I would like to talk to somebody, plea
 """What is said of them marks a training."""
 _TOLD: Final = (
     "domain",
+    "languages",
     "trained_on",
+    "data_sha256",
     "command",
     "encoder",
     "licence",
