@@ -129,6 +129,10 @@ class UnderstandingArguments:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
         if self.epochs < 0:
             raise ValueError(f"epochs is {self.epochs}: it must be 0 or above")
+        if self.patience and self.learn_from_validation:
+            raise ValueError(
+                "patience watches validation, which learn_from_validation trains on: set patience to 0"
+            )
         if self.prompt and not ("{text}" in self.prompt and "{mask}" in self.prompt):
             raise ValueError(f"prompt {self.prompt!r} lacks {{text}} or {{mask}}")
 
