@@ -99,9 +99,9 @@ def _train_set(
         if set_name is not None:
             examples = read_set(set_name, data)
         else:
-            from training.data.jsonl import read_examples
+            from training.data.jsonl import read_jsonl
 
-            examples = read_examples(Path(str(file)))
+            examples = read_jsonl(Path(str(file)))
     name = preset or examples.name
     arguments, made_of = models.chosen(name, examples, choices)
     first_seed = models.chosen(name, examples, ())[0].seed

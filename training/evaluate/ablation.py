@@ -152,7 +152,7 @@ def speech_frames(encoder: AcousticEncoder, data: Path) -> list[NDArray[np.float
     """Give the frames of CMU AN4's test recordings (names, numbers, commands); none where it is absent."""
     import soundfile
 
-    clips = sorted((data / "an4_speech").rglob("*.wav"))[::4]
+    clips = sorted((data / "an4_speech").rglob("*.flac"))[::4]
     return [encoder.frames(soundfile.read(clip, dtype="float32")[0]) for clip in clips]
 
 

@@ -140,7 +140,7 @@ def bars(
         )
         axes.bar_label(drawn, [f"{100 * value:.1f}" for value in values], padding=3, fontsize=9, color=_INK)
     axes.set_yticks(range(len(groups)), list(groups), fontsize=9)
-    axes.invert_yaxis()
+    axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.set_xlim(0, 1.08)
     axes.set_xticks(np.arange(0, 1.01, 0.2))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol=" %"))
