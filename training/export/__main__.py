@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, default=Path("build/weights"), help="cache of weights")
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"))
     parser.add_argument("--domain", type=Path, help="company's folder, as domains/shop")
+    parser.add_argument("--reranker", type=Path, help="a trained one; default: build/reranker, if there")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help=", ".join(EXPORTERS))
     parser.add_argument("--profile", choices=PROFILES, default="cpu", help="what Triton runs the models on")
     parser.add_argument("--roll-back", metavar="MODEL", help="serve its previous version; export nothing")
@@ -41,6 +42,7 @@ def main() -> int:
             domain=arguments.domain,
             console=console,
             profile=arguments.profile,
+            reranker=arguments.reranker,
         )
         export_repository(context, arguments.only)
     except (OSError, ValueError, WeightsError) as error:

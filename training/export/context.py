@@ -31,6 +31,8 @@ class ExportContext:
     ``domain`` is the folder of the company whose models are exported, or None
     to export only what all companies share. ``interrupted`` is a repository that an
     export left which was killed: what is whole in it need not be made again.
+    ``reranker`` is the folder of a trained one; None: ``reranker`` beside the repository,
+    where there is one.
     """
 
     weights: WeightStore
@@ -38,6 +40,7 @@ class ExportContext:
     domain: Path | None = None
     console: Console = field(default_factory=Console)
     profile: Profile = "cpu"
+    reranker: Path | None = None
     interrupted: Path | None = None
 
     @cached_property

@@ -9,6 +9,7 @@ from training.export.publish import publishing
 
 EXPORTERS = (
     "text_encoder",
+    "reranker",
     "vision",
     "ocr",
     "acoustic",

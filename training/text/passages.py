@@ -18,16 +18,23 @@ Embed = Callable[[Sequence[str], Purpose], NDArray[np.float32]]
 
 def index_passages(domain: Domain, embed: Embed, embedding_model: str, words: WordSplitter) -> KnowledgeIndex:
     """Build the index that publishing the domain gives."""
-    texts = [passage_text(passage.title, passage.text) for passage in domain.passages]
-    titles = [passage.title for passage in domain.passages]
+    return index_of(search_passages(domain), embed, embedding_model, words)
+
+
+def search_passages(domain: Domain) -> list[SearchPassage]:
+    """Give the domain's passages in their order, as they are searched."""
+    return [SearchPassage(p.id, p.language, p.title, p.text, "", domain.version) for p in domain.passages]
+
+
+def index_of(
+    passages: Sequence[SearchPassage], embed: Embed, embedding_model: str, words: WordSplitter
+) -> KnowledgeIndex:
+    """Build the index of any passages, at least one."""
+    texts = [passage_text(passage.title, passage.text) for passage in passages]
+    titles = [passage.title for passage in passages]
     vectors = passage_vectors(embed(texts, Purpose.PASSAGE), embed(titles, Purpose.QUERY))
     entries = [
-        IndexedPassage(
-            SearchPassage(p.id, p.language, p.title, p.text, "", domain.version),
-            vector,
-            words.split(text, p.language),
-            b"",
-        )
-        for p, text, vector in zip(domain.passages, texts, vectors, strict=True)
+        IndexedPassage(passage, vector, words.split(text, passage.language), b"")
+        for passage, text, vector in zip(passages, texts, vectors, strict=True)
     ]
     return KnowledgeIndex.build(embedding_model, entries)

@@ -1,0 +1,1 @@
+"""Trains what reads a question and a passage together, and says how well one answers the other."""
