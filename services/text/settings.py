@@ -20,6 +20,6 @@ class TextSettings(ServingSettings):
     tokenizer: Path = Path("build/model_repository/text_encoder/1/tokenizer.json")
     """The encoder's tokenizer, as exported beside the model."""
     max_texts: int = Field(default=64, gt=0)
-    """Most texts of a request; RESOURCE_EXHAUSTED above."""
+    """Most texts or passages of a request; RESOURCE_EXHAUSTED above."""
     max_text_characters: int = Field(default=10_000, gt=0)
     """Longest text; INVALID_ARGUMENT above."""
