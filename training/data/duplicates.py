@@ -2,15 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from services.dialogue.domain.checks import NEAR_IDENTICAL
 
-_ROWS = 512
-"""Of a comparison at once: it holds that many times the other texts' number of bytes."""
+_ROWS = 256
+"""Texts compared with all others at once."""
+_BUCKETS = 64
+"""Places that characters are counted in."""
 
 
 def plain(text: str) -> str:
@@ -18,46 +21,78 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def near_duplicates(
-    texts: Sequence[str], others: Sequence[str] | None = None, similarity: float = NEAR_IDENTICAL
-) -> list[tuple[int, int]]:
-    """Give the positions of texts that are nearly the same, of ``texts`` and of ``others``.
+def near_duplicates(texts: Sequence[str], similarity: float = NEAR_IDENTICAL) -> list[tuple[int, int]]:
+    """Give pairs of positions of texts that are nearly the same, the smaller first.
 
-    Without ``others``, of pairs within ``texts``, the smaller position first. Texts are
-    compared as ``plain`` gives them, by normalized indel similarity (0 to 100; the
-    domain folder's check uses the same measure and limit). A text without a letter or
-    digit is nearly the same as none. Compares 10,000 by 3,000 texts in about a second.
+    Pairs enough to join all that belong together; of texts that are the same, each
+    with the first. Texts are compared as ``plain`` gives them, by normalized indel
+    similarity (0 to 100; the domain folder's check uses the same measure and limit).
+    A text without a letter or digit is nearly the same as none. Compares 10,000 texts
+    in about two seconds.
     """
-    left = [plain(text) for text in texts]
-    right = left if others is None else [plain(text) for text in others]
-    # Every distinct text is compared once: short answers stand in a set by the hundred.
-    of_left, of_right = _positions(left), _positions(right)
-    left_keys = sorted(of_left, key=lambda key: (len(key), key))
-    right_keys = sorted(of_right, key=lambda key: (len(key), key))
-    lengths = np.array([len(key) for key in right_keys])
+    places = _positions(plain(text) for text in texts)
+    found = [(same[0], other) for same in places.values() for other in same[1:]]
+    for one, other in _alike(places, places, similarity):
+        if one < other:
+            low, high = sorted((places[one][0], places[other][0]))
+            found.append((low, high))
+    return sorted(found)
+
+
+def counterparts(
+    texts: Sequence[str], others: Sequence[str], similarity: float = NEAR_IDENTICAL
+) -> dict[int, int]:
+    """Give, for each of ``texts`` that is nearly the same as one of ``others``, where that one stands.
+
+    The same text is preferred to a similar one. Compared as in ``near_duplicates``;
+    10,000 with 3,000 texts take less than a second.
+    """
+    left, right = (_positions(plain(text) for text in side) for side in (texts, others))
+    found = {position: right[key][0] for key, same in left.items() if key in right for position in same}
+    for one, other in _alike(left, right, similarity):
+        for position in left[one]:
+            found.setdefault(position, right[other][0])
+    return dict(sorted(found.items()))
+
+
+def _alike(left: Collection[str], right: Collection[str], similarity: float) -> Iterator[tuple[str, str]]:
+    """Give the pairs of keys that are so similar."""
+    rows, columns = (sorted(keys, key=lambda key: (len(key), key)) for keys in (left, right))
+    row_counts, column_counts = _characters(rows), _characters(columns)
+    row_norms, column_norms = (np.square(counts).sum(1) for counts in (row_counts, column_counts))
+    lengths = column_counts.sum(1)
+    # The shared part is no longer than the shorter text: other lengths cannot be similar.
     reach = (200 - similarity) / similarity
-    found: set[tuple[int, int]] = set()
-    for begin in range(0, len(left_keys), _ROWS):
-        rows = left_keys[begin : begin + _ROWS]
-        # The shared part is no longer than the shorter text: other lengths cannot be similar.
-        first = int(np.searchsorted(lengths, len(rows[0]) / reach - 1))
-        last = int(np.searchsorted(lengths, len(rows[-1]) * reach + 1, "right"))
-        scores = process.cdist(
-            rows,
-            right_keys[first:last],
+    for begin in range(0, len(rows), _ROWS):
+        counts, norms = row_counts[begin : begin + _ROWS], row_norms[begin : begin + _ROWS]
+        row_lengths = counts.sum(1)
+        first = int(np.searchsorted(lengths, row_lengths[0] / reach - 1))
+        last = int(np.searchsorted(lengths, row_lengths[-1] * reach + 1, "right"))
+        others = column_counts[first:last]
+        # Texts differ by at least as many characters as their counts of characters do: most pairs
+        # need no comparison. The Euclidean distance is the lower, and one product of matrices.
+        allowed = (1 - similarity / 100) * (row_lengths[:, None] + lengths[None, first:last]) + 0.01
+        euclidean = norms[:, None] + column_norms[None, first:last] - 2 * counts @ others.T
+        one, other = np.nonzero(euclidean <= allowed**2)
+        near = np.abs(counts[one] - others[other]).sum(1) <= allowed[one, other]
+        one, other = one[near] + begin, other[near] + first
+        scores = process.cpdist(
+            [rows[position] for position in one],
+            [columns[position] for position in other],
             scorer=fuzz.ratio,
             score_cutoff=similarity,
-            dtype=np.uint8,
-            workers=-1,
         )
-        for row, column in np.argwhere(scores > 0):
-            for one in of_left[rows[row]]:
-                for other in of_right[right_keys[first + column]]:
-                    if others is not None:
-                        found.add((one, other))
-                    elif one != other:
-                        found.add((min(one, other), max(one, other)))
-    return sorted(found)
+        for place in np.flatnonzero(scores):
+            yield rows[one[place]], columns[other[place]]
+
+
+def _characters(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Count each text's characters, ``[texts, 64]``; characters that share a place blur nothing but speed."""
+    counts = np.zeros((len(texts), _BUCKETS), np.float32)
+    for row, text in zip(counts, texts, strict=True):
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        row += np.bincount(codes % _BUCKETS, minlength=_BUCKETS)
+    return counts
 
 
 def _positions(keys: Iterable[str]) -> Mapping[str, list[int]]:

@@ -29,13 +29,18 @@ def groups(examples: Sequence[Example], near_duplicate_texts: bool = True) -> li
     digests: dict[Path, str] = {}
     keys = [
         [example.group or None for example in examples],
-        [_digest(example.audio, example, digests) for example in examples],
-        [_digest(example.image, example, digests) for example in examples],
+        [digest(example.audio, example, digests) for example in examples],
+        [digest(example.image, example, digests) for example in examples],
     ]
     return joined(len(examples), pairs, keys)
 
 
-def _digest(path: Path | None, example: Example, known: dict[Path, str]) -> str | None:
+def digest(path: Path | None, example: Example, known: dict[Path, str]) -> str | None:
+    """Give the SHA-256 of an example's file, and keep it in ``known``; None without a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     if path is None:
         return None
     if path not in known:

@@ -9,7 +9,7 @@ validation split: a tenth of train is held out, the same for every seed of a tra
 import re
 from pathlib import Path
 
-from training.data.duplicates import near_duplicates
+from training.data.duplicates import counterparts
 from training.data.examples import DataError, Example, ExampleSet
 from training.data.sets.files import pairs, rows
 from training.data.splits import carve
@@ -36,7 +36,7 @@ def read_shots(data: Path, shots: int) -> ExampleSet:
     test = _official(data, "test")
     texts = [example.text for example in official.values()]
     held_out = [example.text for example in (*validation, *test)]
-    seen = {position for position, _ in near_duplicates(texts, held_out)}
+    seen = counterparts(texts, held_out)
     unlabelled = tuple(text for position, text in enumerate(texts) if position not in seen)
     return _set(f"banking77-{shots}shot", train, validation, test, unlabelled)
 
