@@ -10,11 +10,10 @@ A training that was killed goes on when the same command is given again.
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from training.commands import models
+from training.commands.errors import CommandError
 from training.understanding import command
-from training.understanding.tracking import trackers
-from training.understanding.train import train
 
 
 def main() -> int:
@@ -28,15 +27,18 @@ def main() -> int:
     given = parser.parse_args()
     try:
         examples = command.examples_of(given)
-        folder = given.folder or Path("build/training") / examples.name
-        tracker = trackers(given.track, examples.name)
-        trained = train(examples, command.arguments_of(given), folder, tracker=tracker)
-    except (OSError, ValueError, FloatingPointError) as error:
+        arguments = command.arguments_of(given, examples)
+        folder = command.folder_of(given, examples, arguments)
+        trained = models.trained_model(examples, arguments, folder, command.trackers_of(given))
+    except (CommandError, OSError, ValueError, FloatingPointError) as error:
         print(f"training failed: {error}", file=sys.stderr)
         return 1
-    report = trained.report
     if int(os.environ.get("RANK", "0")) == 0:
-        print(f"{folder}: {report['steps']} steps in {report['seconds']:.0f} s on {report['device']}")
+        report = trained.report
+        print(
+            f"{folder}: {report['steps']} steps in {report['seconds']:.0f} s,"
+            f" {report['processes']} process(es) on {report['device']}"
+        )
     return 0
 
 

@@ -1,71 +1,61 @@
-"""What is trained, and with what, as a command line says it: of ``train``, of ``search``."""
+"""What is trained, and with what, as a command line says it: of ``training.understanding``, of ``search``.
+
+``frontdesk train`` reads the same options, and puts the same model into the same folder.
+"""
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from training.data.examples import DataError, ExampleSet
+from training.commands import models
+from training.data.examples import ExampleSet
+from training.data.jsonl import read_jsonl
 from training.data.sets import SETS, read_set
-from training.understanding import presets
 from training.understanding.arguments import UnderstandingArguments
 
 TRACKERS: Final = ("progress", "tensorboard", "wandb")
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
-    """Add the options that ``examples_of`` and ``arguments_of`` read, ``--folder`` and ``--track``."""
+    """Add the options that are read here, and ``--track``."""
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--set", choices=sorted(SETS), metavar="NAME", help=", ".join(sorted(SETS)))
-    what.add_argument("--examples", type=Path, metavar="FILE", help="labelled conversations, JSONL")
+    what.add_argument("--examples", type=Path, metavar="FILE.jsonl", help="labelled conversations")
     parser.add_argument(
         "--data",
         type=Path,
         default=Path(os.environ.get("FRONTDESK_DATA", "../shared/data")),
         help="folder of the public sets",
     )
-    parser.add_argument("--preset", help="name in presets, or a TOML file; by default that of the set")
-    parser.add_argument("--override", nargs="+", default=[], metavar="KEY=VALUE", help="learning_rate=5e-5")
-    parser.add_argument("--folder", type=Path, help="where what comes of it is kept")
+    parser.add_argument("--preset", metavar="NAME", help="how to train; by default the set's own")
     parser.add_argument(
-        "--track",
-        nargs="+",
-        choices=TRACKERS,
-        default=["progress"],
-        help="build/runs has TensorBoard's files",
+        "--override", action="append", default=[], metavar="KEY=VALUE", help="learning_rate=5e-5; repeat it"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where what comes of it is kept")
+    parser.add_argument(
+        "--track", action="append", choices=TRACKERS, help="tensorboard writes to build/runs; repeat it"
     )
 
 
 def examples_of(given: argparse.Namespace) -> ExampleSet:
     """Read the examples. Raises ``DataError``."""
-    return read_examples(given.set, given.data, given.examples)
+    return read_set(given.set, given.data) if given.set is not None else read_jsonl(given.examples)
 
 
-def arguments_of(given: argparse.Namespace) -> UnderstandingArguments:
+def arguments_of(given: argparse.Namespace, examples: ExampleSet) -> UnderstandingArguments:
     """Choose the arguments. Raises ``PresetError``."""
-    return choose(given.preset, given.set, given.override)
+    return models.chosen(given.preset or examples.name, examples, given.override)[0]
 
 
-def read_examples(name: str | None, data: Path, file: Path | None) -> ExampleSet:
-    """Read a public set by its name from the folder ``data``, or a company's JSONL file."""
-    if name is not None:
-        return read_set(name, data)
-    if file is None:
-        raise DataError("there is nothing to train on: name a set or a file of examples")
-    from training.data.jsonl import read_jsonl
-
-    return read_jsonl(file)
+def folder_of(given: argparse.Namespace, examples: ExampleSet, arguments: UnderstandingArguments) -> Path:
+    """Where the model is kept."""
+    if given.out is not None:
+        return Path(given.out)
+    name = given.preset or examples.name
+    return models.checkpoint_of(name, arguments, models.chosen(name, examples, ())[0].seed)
 
 
-def choose(preset: str | None, name: str | None, overrides: Sequence[str]) -> UnderstandingArguments:
-    """Give the arguments of a preset, by its name or file, else of the set, else the defaults; overridden."""
-    if preset is not None and preset.endswith(".toml"):
-        chosen = presets.read(Path(preset).stem, Path(preset).parent)
-    elif preset is not None:
-        chosen = presets.read(preset)
-    elif name in presets.names():
-        chosen = presets.read(str(name))
-    else:
-        chosen = UnderstandingArguments()
-    return presets.overridden(chosen, overrides)
+def trackers_of(given: argparse.Namespace) -> list[str]:
+    """Names of the trackers."""
+    return list(given.track or ["progress"])

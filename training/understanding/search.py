@@ -194,15 +194,15 @@ def main() -> int:
     given = parser.parse_args()
     try:
         examples = command.examples_of(given)
-        folder = given.folder or Path("build/search") / examples.name
+        folder = given.out or Path("build/search") / examples.name
         study = search(
             examples,
-            command.arguments_of(given),
+            command.arguments_of(given, examples),
             given.trials,
             folder,
             space={name: SPACE[name] for name in given.space},
             seed=given.seed,
-            tracker=lambda trial: trackers(given.track, f"{examples.name}-{trial}"),
+            tracker=lambda trial: trackers(command.trackers_of(given), f"{examples.name}-{trial}"),
             source=f"{examples.name}, search seed {given.seed}",
         )
         best = study.best_trial

@@ -211,10 +211,10 @@ def train(
             if arguments.patience and score > best["score"]:
                 state = {name: value.detach().clone() for name, value in kept_model.state_dict().items()}
                 best = {"score": score, "epoch": epoch, "state": state}
+            if watch is not None:
+                watch(epoch, score)
         plain = {"best": best, "seconds": spent + time.monotonic() - began}
         _save(accelerator, checkpoints, Place(epoch, 0, step), {**states, **plain}, identity)
-        if watch is not None:
-            watch(epoch, score)
 
     # Keep the best, or the average.
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
@@ -357,7 +357,7 @@ def _identity(
     examples: ExampleSet, targets: NDArray[Any], arguments: UnderstandingArguments, accelerator: Accelerator
 ) -> str:
     """Of all that decides the result; not of what only changes how soon it is there."""
-    decisive = replace(arguments, threads=1, checkpoint_every=0)
+    decisive = replace(arguments, threads=1, workers=0, checkpoint_every=0)
     digest = hashlib.sha256(
         repr((decisive, accelerator.mixed_precision, accelerator.num_processes, examples.labels)).encode()
     )
