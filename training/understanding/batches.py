@@ -1,6 +1,7 @@
 """Texts to batches of token ids: of similar length together, in an order that the seed decides."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from training.data.examples import DataError, Example, ExampleSet, Slot
 
@@ -148,6 +150,51 @@ class TextBatches:
                 if text == example.text:
                     tags[row, : len(own)] = torch.tensor(self._labels.tags_of(example.slots, own))
         return Batch(padded, mask, torch.from_numpy(targets), tags)
+
+
+class Epoch(Dataset[Batch]):
+    """The batches of an epoch, each made when it is asked for.
+
+    ``texts`` are what ``examples`` read now, ``targets`` as of ``Labels.targets``, ``places`` the
+    positions of each batch.
+    """
+
+    def __init__(
+        self,
+        batches: TextBatches,
+        examples: Sequence[Example],
+        texts: Sequence[str],
+        targets: NDArray[Any],
+        places: Sequence[Sequence[int]],
+    ) -> None:
+        self._batches = batches
+        self._examples = examples
+        self._texts = texts
+        self._targets = targets
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> Batch:
+        chosen = self._places[number]
+        examples, texts = ([these[place] for place in chosen] for these in (self._examples, self._texts))
+        return self._batches.batch(examples, texts, self._targets[chosen])
+
+    def ready(self, first: int, workers: int) -> Iterable[Batch]:
+        """Give the batches from the ``first`` on, made by ``workers`` other processes, or by this one for 0.
+
+        Which processes make them changes nothing of them, nor of this process's random numbers.
+        """
+        if workers:
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of each fork
+        return DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, len(self)),
+            num_workers=workers,
+            generator=torch.Generator(),
+        )
 
 
 def order(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[list[int]]:

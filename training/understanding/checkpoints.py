@@ -47,7 +47,7 @@ class Checkpoint:
             set_random_state(self.random_states[process])
         except (LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{self.path}: the checkpoint is of another version of this program ({error}):"
+                f"{self.path}: the checkpoint is of another version of this program ({_first_line(error)}):"
                 " remove it, and the training begins anew"
             ) from error
         return plain

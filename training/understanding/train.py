@@ -31,7 +31,7 @@ from training.data.augmentation.text import asr_errors, typos
 from training.data.examples import DataError, Example, ExampleSet
 from training.understanding import distributed, encoders
 from training.understanding.arguments import UnderstandingArguments
-from training.understanding.batches import Labels, TextBatches, order
+from training.understanding.batches import Epoch, Labels, TextBatches, order
 from training.understanding.calibrate import calibrate
 from training.understanding.checkpoints import Checkpoints, Place
 from training.understanding.methods import parameter_efficient, stages
@@ -170,15 +170,14 @@ def train(
         rng = np.random.default_rng((arguments.seed, epoch))
         texts = _disturbed(written, learned, arguments, rng)
         positions = order(lengths, arguments.batch_size, rng)
+        first = place.batch if epoch == place.epoch else 0
         own = [
             positions[(number * share + accelerator.process_index) % len(positions)]
-            for number in range(per_epoch)
+            for number in range(min(per_epoch, first + steps - step))
         ]
+        ready = Epoch(batches, learned, texts, targets, own).ready(first, arguments.workers)
         prepared.train()
-        for number, chosen in enumerate(own):
-            if (epoch == place.epoch and number < place.batch) or step >= steps:
-                continue
-            batch = batches.batch([learned[p] for p in chosen], [texts[p] for p in chosen], targets[chosen])
+        for number, batch in enumerate(ready, first):
             optimizer.zero_grad()
             figures = objective.backward(prepared, batch, accelerator)
             norm = accelerator.clip_grad_norm_(prepared.parameters(), arguments.clip_norm or float("inf"))

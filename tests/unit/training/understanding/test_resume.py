@@ -159,6 +159,20 @@ def test_a_kill_between_the_last_epoch_and_the_model_does_not_train_on(
     assert_same(tmp_path / "whole", tmp_path / "killed")
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_who_makes_batches_changes_nothing(tmp_path: Path) -> None:
+    values = {**EVERYTHING, "epochs": 1.5, "checkpoint_every": 2}
+    run(tmp_path / "one", workers=0, **values)
+    run(tmp_path / "two", workers=2, **values)
+    with pytest.raises(KilledError):
+        run(tmp_path / "three", KilledAt(5), workers=2, **values)
+    run(tmp_path / "three", workers=1, **values)
+    one, two, three = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two", "three"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert all(torch.equal(one[name], three[name]) for name in one)
+
+
 def test_two_runs_are_the_same_and_another_seed_is_not(tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
         run(tmp_path / name, epochs=1.0, seed=seed)
