@@ -1,6 +1,6 @@
 """Trains a public set's model where there is none yet, and asks it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 CHECKPOINTS: Final = Path("build/checkpoints")
 _INDIFFERENT: Final = {"threads", "workers", "checkpoint_every"}
 """Arguments that change no result."""
+_IDLE: Final = {
+    "peft_rank": ("peft",),
+    "peft_alpha": ("peft",),
+    "contrastive_temperature": ("contrastive_weight", "contrastive_steps"),
+    "contrastive_classes": ("contrastive_steps",),
+    "contrastive_per_class": ("contrastive_steps",),
+    "masked_language_rate": ("masked_language_steps",),
+    "self_training_epochs": ("self_training_rounds",),
+    "self_training_per_label": ("self_training_rounds",),
+    "confidence": ("self_training_rounds",),
+}
+"""Arguments that change no result where others are off."""
 _MANDARIN: Final = "multilingual-e5-small"
 
 
@@ -59,7 +71,7 @@ def trained_model(
     other = [
         f"{name} {found[name]!r} instead of {wanted[name]!r}"
         for name in wanted
-        if name not in _INDIFFERENT and wanted[name] != found[name]
+        if name not in _INDIFFERENT and wanted[name] != found[name] and not _idle(name, wanted, found)
     ]
     if other:
         raise CommandError(
@@ -67,6 +79,12 @@ def trained_model(
             " or name another by --checkpoint"
         )
     return trained
+
+
+def _idle(name: str, *given: Mapping[str, Any]) -> bool:
+    """Say whether what an argument belongs to is off in all of ``given``."""
+    off = ("none", 0)
+    return name in _IDLE and all(own[switch] in off for own in given for switch in _IDLE[name])
 
 
 def asked(trained: "Trained", examples: ExampleSet) -> Asked:

@@ -33,6 +33,8 @@ def single_label(right: Sequence[str], predicted: Sequence[str]) -> dict[str, An
 
 def confusion(labels: Sequence[str], right: Sequence[str], predicted: Sequence[str]) -> NDArray[np.int64]:
     """Count examples of each right label (rows) by what was predicted (columns): int64[labels, labels]."""
+    if len(labels) == 1:  # of which scikit-learn warns
+        return np.array([[len(right)]], np.int64)
     matrix: NDArray[np.int64] = confusion_matrix(right, predicted, labels=list(labels)).astype(np.int64)
     return matrix
 
