@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.export.cards import front_matter
+
 
 def card(manifest: Mapping[str, Any]) -> str:
     """Give the card as Markdown, from the model's manifest."""
@@ -14,7 +16,15 @@ def card(manifest: Mapping[str, Any]) -> str:
         for row in manifest["figures"]
     )
     parity = manifest["parity"]
-    return f"""# {manifest["model"]}, fine-tuned
+    head = front_matter(
+        manifest["model"],
+        licence=base["licence"],
+        task="automatic-speech-recognition",
+        base_model=base["source"],
+        datasets=[manifest["set"]],
+        library="ctranslate2",
+    )
+    return f"""{head}# {manifest["model"]}, fine-tuned
 
 {base["source"]} ({base["licence"]}), fine-tuned on recordings with transcripts and served in its place.
 

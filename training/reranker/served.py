@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.export.backends.reranker.scorer import PairScorer
+from training.export.cards import arguments_list, files_list, front_matter
 from training.export.models.reranker import references
 from training.export.quantize import quantize
 
@@ -105,18 +106,24 @@ def card(manifest: Mapping[str, Any]) -> str:
         f"| {form} | {f['validation_mrr']:.4f} | {f['megabytes']:g} | {f['milliseconds']:g} |"
         for form, f in manifest["forms"].items()
     ]
-    arguments = ", ".join(f"{name}={value}" for name, value in sorted(manifest["arguments"].items()))
+    head = front_matter(
+        manifest["reranker_model"],
+        licence=manifest["licence"],
+        task="text-ranking",
+        base_model=manifest["encoder"],
+        datasets=list(manifest["sources"]),
+    )
     sources = ", ".join(f"`{name}`" for name in manifest["sources"])
-    return f"""# {manifest["reranker_model"]}
+    return f"""{head}# {manifest["reranker_model"]}
 
 Says how well a passage answers a question, reading both together: the lowest {manifest["layers"]} layers of
 `{manifest["encoder"]}`, fine-tuned on {report["questions"]} questions of {sources}.
 
 - Made by: `{manifest["command"]}`, in {report["seconds"]:g} s and {report["steps"]} steps
 - Served as {manifest["precision"]}; pairs are cut to {manifest["window"]} tokens
-- Files: {", ".join(f"`{name}` (SHA-256 `{sha256}`)" for name, sha256 in sorted(manifest["files"].items()))}
+- Files: {files_list(manifest["files"])}
 - Licence of the encoder: {manifest["licence"]}; data: as each source says
-- Arguments: {arguments}
+- Arguments: {arguments_list(manifest["arguments"])}
 
 ## Figures
 
