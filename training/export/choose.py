@@ -25,4 +25,5 @@ def choose(compared: Mapping[str, Any], most_lost: float = MOST_LOST, threads: i
         raise ValueError("forms are chosen by accuracy: name validation examples with one intent each")
     allowed = [name for name in forms if 100 * (accuracies[first] - accuracies[name]) <= most_lost + 1e-9]
     faster = {name: forms[name]["threads"][str(threads)]["faster"] for name in allowed}
-    return max(allowed, key=lambda name: (faster[name], name == first))
+    best: str = max(allowed, key=lambda name: (faster[name], name == first))
+    return best

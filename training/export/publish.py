@@ -51,25 +51,37 @@ def publishing(repository: Path) -> Iterator[Staged]:
     try:
         with _alone(repository):
             _heal(repository, staged)
-            if repository.is_dir():
-                link_tree(repository, staged.repository)
-            else:
-                staged.repository.mkdir()
-            yield staged
-            if not _same(staged.repository, repository):
-                swap(staged.repository, repository)
-            shutil.rmtree(staged.repository, ignore_errors=True)
-            shutil.rmtree(staged.interrupted, ignore_errors=True)
+            try:
+                if repository.is_dir():
+                    link_tree(repository, staged.repository)
+                else:
+                    staged.repository.mkdir()
+                yield staged
+                if not _same(staged.repository, repository):
+                    swap(staged.repository, repository)
+            except Exception as error:
+                if not _is_full(error):
+                    raise  # what was made stays for the next export
+                _take_away(staged)
+                raise
+            _take_away(staged)
     except Exception as error:
-        # Tokenizers and other libraries have errors of their own for a full disk.
-        if getattr(error, "errno", None) in _FULL or "No space left" in str(error):
-            shutil.rmtree(staged.repository, ignore_errors=True)
-            shutil.rmtree(staged.interrupted, ignore_errors=True)
-            raise RepositoryFullError(
-                f"{repository}: the disk is full. The repository stays as it was: free some space, and"
-                " export again"
-            ) from error
-        raise
+        if not _is_full(error):
+            raise
+        raise RepositoryFullError(
+            f"{repository}: the disk is full. The repository stays as it was: free some space, and"
+            " export again"
+        ) from error
+
+
+def _is_full(error: Exception) -> bool:
+    # Tokenizers and other libraries have errors of their own for a full disk.
+    return getattr(error, "errno", None) in _FULL or "No space left" in str(error)
+
+
+def _take_away(staged: Staged) -> None:
+    shutil.rmtree(staged.repository, ignore_errors=True)
+    shutil.rmtree(staged.interrupted, ignore_errors=True)
 
 
 def swap(new: Path, target: Path) -> None:

@@ -29,7 +29,7 @@ from training.export.cards import Figure, set_card
 from training.export.choose import choose
 from training.export.parity import EIGHT_BITS, FULL_PRECISION, Said, report
 from training.understanding import predict, served
-from training.understanding.command import read_examples
+from training.understanding.command import examples_of
 
 _LIMITS: Final = {served.FLOAT: FULL_PRECISION, served.INT8: EIGHT_BITS}
 _COMPARED: Final = 500
@@ -104,7 +104,7 @@ def main() -> int:
     given = parser.parse_args()
     command = shlex.join(["python", "-m", "training.understanding.export", *sys.argv[1:]])
     try:
-        examples = read_examples(given.set, given.data, given.examples)
+        examples = examples_of(given)
         found = export_set(given.model, examples, given.out, command=command)
     except (OSError, ValueError) as error:
         print(f"export failed: {error}", file=sys.stderr)
