@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ class Weight:
 
 def write_forms(trained: Trained, folder: Path) -> dict[str, Path]:
     """Write the model in each form it may be served in, each in a folder of its own within ``folder``."""
+    shutil.rmtree(folder, ignore_errors=True)  # a killed run may have left a part
     folders = {form: folder / form for form in FORMS}
     for each in folders.values():
-        each.mkdir(parents=True, exist_ok=True)
+        each.mkdir(parents=True)
     onnx_export.export(trained, folders[FLOAT] / "model.onnx")
     quantize(folders[FLOAT] / "model.onnx", folders[INT8] / "model.onnx")
     for each in folders.values():
