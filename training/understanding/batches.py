@@ -178,8 +178,11 @@ class Epoch(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         chosen = self._places[number]
-        examples, texts = ([these[place] for place in chosen] for these in (self._examples, self._texts))
-        return self._batches.batch(examples, texts, self._targets[chosen])
+        return self._batches.batch(
+            [self._examples[place] for place in chosen],
+            [self._texts[place] for place in chosen],
+            self._targets[chosen],
+        )
 
     def ready(self, first: int, workers: int) -> Iterable[Batch]:
         """Give the batches from the ``first`` on, made by ``workers`` other processes, or by this one for 0.
@@ -188,13 +191,14 @@ class Epoch(Dataset[Batch]):
         """
         if workers:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of each fork
-        return DataLoader(
+        ready: Iterable[Batch] = DataLoader(
             self,
             batch_size=None,
             sampler=range(first, len(self)),
             num_workers=workers,
             generator=torch.Generator(),
         )
+        return ready
 
 
 def order(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[list[int]]:

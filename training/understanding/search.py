@@ -162,7 +162,7 @@ def _suggest(trial: optuna.Trial, name: str, tried: Range | tuple[Any, ...]) -> 
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return list(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
 def _identity(examples: ExampleSet, base: UnderstandingArguments, space: Space, seed: int) -> str:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tests.unit.training.understanding import tiny
 from training.understanding.train import Untracked, train
 
-EVERYTHING: Mapping[str, Any] = {
+EVERYTHING: dict[str, Any] = {
     "epochs": 2.5,
     "checkpoint_every": 4,
     "patience": 3,
@@ -144,7 +144,7 @@ def test_killed_by_the_system_at_a_random_step(tmp_path: Path, seed: int) -> Non
 def test_a_kill_between_the_last_epoch_and_the_model_does_not_train_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {"patience": 1, "epochs": 20.0, "learning_rate": 1e-6, "head_rate": 1e-6}
+    values: dict[str, Any] = {"patience": 1, "epochs": 20.0, "learning_rate": 1e-6, "head_rate": 1e-6}
     run(tmp_path / "whole", **values)
     assert json.loads((tmp_path / "whole" / "report.json").read_text())["epochs"] < 20  # it stopped early
 
@@ -162,7 +162,7 @@ def test_a_kill_between_the_last_epoch_and_the_model_does_not_train_on(
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_who_makes_batches_changes_nothing(tmp_path: Path) -> None:
-    values = {**EVERYTHING, "epochs": 1.5, "checkpoint_every": 2}
+    values: dict[str, Any] = {**EVERYTHING, "epochs": 1.5, "checkpoint_every": 2}
     run(tmp_path / "one", workers=0, **values)
     run(tmp_path / "two", workers=2, **values)
     with pytest.raises(KilledError):

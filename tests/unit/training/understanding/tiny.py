@@ -66,7 +66,7 @@ def encoder_folder(folder: Path) -> Path:
 
 def examples(each: int = 8, slots: bool = False) -> ExampleSet:
     def split(name: str, shift: int) -> tuple[Example, ...]:
-        made = []
+        made: list[Example] = []
         for number in range(each):
             for intent, words in INTENTS.items():
                 padding = _PADDING[(number + shift) % len(_PADDING)], _PADDING[(3 * number + shift) % 5]
