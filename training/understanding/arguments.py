@@ -100,6 +100,8 @@ class UnderstandingArguments:
     """Of each student; 0: as many as ``epochs``."""
     self_training_per_label: int = 40
     """Texts of each label at most, the surest."""
+    self_training_neighbours: int = 0
+    """What a teacher says of a text becomes half what so many of the most similar texts say; 0: it stays."""
     confidence: float = 0.8
     """Self-training learns from texts whose label is at least that probable."""
     fgm_epsilon: float = 0.0

@@ -18,7 +18,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Final
@@ -45,6 +45,12 @@ METHODS: Final[Mapping[str, Mapping[str, Any]]] = {
     "prompt": {"prompt": "{text} It is about {mask}.", "masked_language_steps": 60},
     "masked-language": {"masked_language_steps": 60},
     "self-training": {"self_training_rounds": 1, "self_training_epochs": 1.0},
+    "self-training-neighbours": {
+        "self_training_rounds": 1,
+        "self_training_epochs": 1.0,
+        "self_training_neighbours": 10,
+        "confidence": 0.5,
+    },
     "adversarial": {"fgm_epsilon": 0.3},
     "multi-task": {"contrastive_weight": 0.2, "language_weight": 0.1, "learn_task_weights": True},
     "together": {
@@ -231,11 +237,10 @@ def _read(path: Path, arguments: UnderstandingArguments) -> Run | None:
     """Read a run that was made with these arguments, whatever the number of threads."""
     try:
         found = Run(**json.loads(path.read_text(encoding="utf-8")))
+        made_with = UnderstandingArguments.of(found.arguments)  # what it does not name had its default
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    wanted = asdict(arguments)
-    same = {**found.arguments, "threads": 0} == {**wanted, "threads": 0}
-    return found if same else None
+    return found if replace(made_with, threads=1) == replace(arguments, threads=1) else None
 
 
 def _deviation(values: Sequence[float]) -> float | None:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,52 @@ class Fit(Protocol):
         ...
 
 
+_CHUNK: Final = 1024
+_ROUNDS: Final = 8
+"""Halved each time, what a ninth would change is too little to matter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sure:
     """What a teacher was sure of: ascending ``positions`` int64[n] of texts, ``targets`` float32[n, I]."""
 
     positions: NDArray[np.int64]
     targets: NDArray[np.float32]
+
+
+def propagate(
+    probabilities: NDArray[np.float32],
+    sentences: NDArray[np.float32],
+    known: NDArray[np.float32],
+    known_sentences: NDArray[np.float32],
+    neighbours: int,
+) -> NDArray[np.float32]:
+    """Let similar texts agree: what a teacher says of a text becomes half what its neighbours say.
+
+    Zhou et al., "Learning with Local and Global Consistency" (NIPS 2003): ``F = a S F + (1 - a) Y`` again and
+    again, with ``a`` one half, ``Y`` what the teacher says, and ``S`` each text's ``neighbours`` nearest,
+    weighted by the cube of their cosine (Iscen et al., "Label Propagation for Deep Semi-supervised
+    Learning", CVPR 2019, https://arxiv.org/abs/1904.04717). ``probabilities`` float32[N, I] and ``sentences``
+    float32[N, W] of length 1 are of texts without labels, ``known`` float32[M, I] and ``known_sentences``
+    float32[M, W] of those with, which stay as they are. Gives float32[N, I].
+    """
+    every = np.concatenate([sentences, known_sentences])
+    count = min(neighbours, len(every) - 1)
+    if count < 1 or not len(sentences):
+        return probabilities
+    nearest = np.empty((len(sentences), count), np.int64)
+    weights = np.empty((len(sentences), count, 1), np.float32)
+    for begin in range(0, len(sentences), _CHUNK):
+        rows = np.arange(begin, min(begin + _CHUNK, len(sentences)))
+        similar = sentences[rows] @ every.T
+        similar[np.arange(len(rows)), rows] = -np.inf
+        nearest[rows] = np.argpartition(-similar, count - 1, axis=1)[:, :count]
+        cubes = np.maximum(np.take_along_axis(similar, nearest[rows], axis=1), 1e-3) ** 3
+        weights[rows, :, 0] = cubes / cubes.sum(axis=1, keepdims=True)
+    agreed = np.concatenate([probabilities, known])
+    for _ in range(_ROUNDS):
+        agreed[: len(sentences)] = (probabilities + (weights * agreed[nearest]).sum(axis=1)) / 2
+    return agreed[: len(sentences)]
 
 
 def choose(
@@ -95,8 +135,20 @@ def self_train(
     rounds = []
     seconds = float(trained.report.get("seconds", 0.0))
     for number in range(arguments.self_training_rounds):
+        said = trained.predict(texts)
+        probabilities = said.probabilities
+        if arguments.self_training_neighbours:
+            labelled_texts = trained.predict([example.text for example in examples.train]).sentences
+            known_targets = _one_hot(trained.labels.targets(examples.train), len(trained.labels.intents))
+            probabilities = propagate(
+                probabilities,
+                said.sentences,
+                known_targets,
+                labelled_texts,
+                arguments.self_training_neighbours,
+            )
         found = choose(
-            trained.predict(texts).probabilities,
+            probabilities,
             arguments.confidence,
             arguments.self_training_per_label,
             examples.multi_label,
@@ -126,6 +178,10 @@ def self_train(
     for spare in (kept, *folder.parent.glob(f"{folder.name}.round-*")):
         shutil.rmtree(spare, ignore_errors=True)
     return trained
+
+
+def _one_hot(targets: NDArray[Any], labels: int) -> NDArray[np.float32]:
+    return targets.astype(np.float32) if targets.ndim == 2 else np.eye(labels, dtype=np.float32)[targets]
 
 
 def _labels(row: NDArray[np.float32], multi_label: bool) -> list[int]:

@@ -1,7 +1,7 @@
 """What is learned before the loop of fine-tuning, and the network that the arguments ask for."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from training.understanding.encoders import Encoder
 from training.understanding.methods import masked_language, parameter_efficient, prompt
 from training.understanding.methods.contrastive import balanced, supervised_contrastive
 from training.understanding.model import UnderstandingModel
+
+_TOGETHER: Final = 16
 
 Told = Callable[[int, float], None]
 
@@ -108,8 +110,13 @@ def learn_sentences(
     places = balanced(single, arguments.contrastive_classes, arguments.contrastive_per_class, steps, rng)
     model.train()
     for step, chosen in enumerate(places):
-        padded, mask = (part.to(device) for part in batches.pad([ids[position] for position in chosen]))
-        sentence = model(padded, mask).sentence
+        # Texts of an intent differ in length: a few of similar length at a time are padded less.
+        chosen = sorted(chosen, key=lambda position: len(ids[position]))
+        parts = []
+        for begin in range(0, len(chosen), _TOGETHER):
+            few = batches.pad([ids[position] for position in chosen[begin : begin + _TOGETHER]])
+            parts.append(model(*(part.to(device) for part in few)).sentence)
+        sentence = torch.cat(parts)
         labels = torch.from_numpy(single[chosen]).to(device)
         loss = supervised_contrastive(sentence, labels, arguments.contrastive_temperature)
         if not torch.isfinite(loss):

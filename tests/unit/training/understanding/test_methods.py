@@ -374,6 +374,35 @@ def test_chooses_the_surest_of_each_label() -> None:
     assert not len(self_training.choose(rows[:0], confidence=0.5, per_label=2).positions)
 
 
+def test_similar_texts_agree() -> None:
+    # Two places; what the teacher took for the wrong label lies among others of the right one.
+    generator = np.random.default_rng(0)
+    centres = np.eye(4, dtype=np.float32)[:2]
+    places = np.repeat(centres, 6, axis=0) + 0.1 * generator.standard_normal((12, 4)).astype(np.float32)
+    sentences = places / np.linalg.norm(places, axis=1, keepdims=True)
+    said = np.repeat(np.array([[0.8, 0.2], [0.2, 0.8]], np.float32), 6, axis=0)
+    said[0] = [0.4, 0.6]
+    before = said.copy()
+    agreed = self_training.propagate(said, sentences, centres[:, :2], centres, neighbours=3)
+    assert agreed.argmax(axis=1).tolist() == [0] * 6 + [1] * 6
+    assert np.allclose(agreed.sum(axis=1), 1.0, atol=1e-5)
+    assert np.array_equal(said, before)
+    alone = self_training.propagate(said[:1], sentences[:1], centres[:0, :2], centres[:0], neighbours=3)
+    assert np.array_equal(alone, said[:1])
+
+
+def test_known_labels_stay_and_are_heard() -> None:
+    sentences = np.array([[1.0, 0.0]], np.float32)
+    agreed = self_training.propagate(
+        np.array([[0.5, 0.5]], np.float32),
+        sentences,
+        np.array([[0.0, 1.0]], np.float32),
+        sentences,
+        neighbours=1,
+    )
+    assert np.allclose(agreed, [[0.25, 0.75]])
+
+
 def test_of_several_labels_each_must_be_sure() -> None:
     rows = np.array([[0.9, 0.95], [0.9, 0.6], [0.1, 0.05]], np.float32)
     found = self_training.choose(rows, confidence=0.8, per_label=5, multi_label=True)

@@ -54,6 +54,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "adversarial": {"fgm_epsilon": 0.5},
     "lora and adversarial": {"peft": "lora", "fgm_epsilon": 0.5},
     "self-training": {"self_training_rounds": 1, "confidence": 0.0, "contrastive_weight": 0.1},
+    "neighbours": {"self_training_rounds": 1, "confidence": 0.0, "self_training_neighbours": 2},
 }
 
 
