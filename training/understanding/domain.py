@@ -110,7 +110,7 @@ def train_domain(
     forms = served.write_forms(trained, work / "forms")
     texts = [utterance.text for utterance in utterances]
     weights = {
-        name: served.weigh(path, texts[:: len(texts) // _TIMED], arguments.threads)
+        name: served.weigh(path, texts[:: max(len(texts) // _TIMED, 1)], arguments.threads)
         for name, path in forms.items()
     }
 
@@ -150,10 +150,16 @@ def train_domain(
         },
     )
     (staging / "README.md").write_text(card(manifest), encoding="utf-8")
+    publish.flush(staging)
     publish.swap(staging, target)
     shutil.rmtree(staging, ignore_errors=True)
     shutil.rmtree(work, ignore_errors=True)
     console.print(_table(manifest))
+    if head and head["accuracy"] >= report["accuracy"]:
+        console.print(
+            f"The frozen encoder's head is as good: with {target} taken away it understands again.",
+            soft_wrap=True,
+        )
     return manifest
 
 
