@@ -130,8 +130,21 @@ class UnderstandingArguments:
         for name in (*above, "contrastive_temperature", "contrastive_classes", "contrastive_per_class"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
-        if self.epochs < 0:
-            raise ValueError(f"epochs is {self.epochs}: it must be 0 or above")
+        for name in (
+            "epochs",
+            "contrastive_weight",
+            "contrastive_steps",
+            "masked_language_steps",
+            "language_weight",
+            "self_training_rounds",
+            "self_training_epochs",
+            "self_training_per_label",
+            "self_training_neighbours",
+            "fgm_epsilon",
+            "slot_weight",
+        ):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be 0 or above")
         if self.patience and self.learn_from_validation:
             raise ValueError(
                 "patience watches validation, which learn_from_validation trains on: set patience to 0"

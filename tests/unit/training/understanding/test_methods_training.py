@@ -115,24 +115,24 @@ def test_self_training_needs_texts_without_labels(small: ExampleSet, tmp_path: P
 def test_a_teacher_that_was_trained_before_a_kill_is_not_trained_again(
     small: ExampleSet, tmp_path: Path
 ) -> None:
-    arguments = UnderstandingArguments(
+    asked = UnderstandingArguments(
         encoder="small", self_training_rounds=2, confidence=0.0, epochs=1, max_steps=1, threads=1
     )
-    whole = self_train(small, arguments, tmp_path / "whole", train, small_encoder())
+    whole = self_train(small, asked, tmp_path / "whole", train, small_encoder())
 
     trained: list[str] = []
 
     def killed(
-        examples: ExampleSet, chosen: UnderstandingArguments, folder: Path, *, encoder: Any, soft: Any
+        examples: ExampleSet, arguments: UnderstandingArguments, folder: Path, *, encoder: Any, soft: Any
     ) -> Trained:
         trained.append(folder.name)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        return train(examples, chosen, folder, encoder=encoder, soft=soft)
+        return train(examples, arguments, folder, encoder=encoder, soft=soft)
 
     with pytest.raises(KeyboardInterrupt):
-        self_train(small, arguments, tmp_path / "again", killed, small_encoder())
-    resumed = self_train(small, arguments, tmp_path / "again", killed, small_encoder())
+        self_train(small, asked, tmp_path / "again", killed, small_encoder())
+    resumed = self_train(small, asked, tmp_path / "again", killed, small_encoder())
     assert [name.split("-")[0] for name in trained] == [
         "again.teacher",
         "again.round",
