@@ -1,8 +1,10 @@
 """``python -m training.understanding``: fine-tunes an encoder on a set, in one process or in several.
 
     python -m training.understanding --set banking77 --data DIR
-    accelerate launch --cpu --num_processes 2 -m training.understanding --set banking77 --data DIR
+    torchrun --nproc_per_node 2 -m training.understanding --set banking77 --data DIR
     accelerate launch --multi_gpu -m training.understanding --set banking77 --data DIR
+
+``accelerate launch --cpu`` starts one process only; torchrun starts several with or without GPUs.
 
 A training that was killed goes on when the same command is given again.
 """

@@ -5,22 +5,23 @@ decided on figures is decided on the same figures everywhere, and only the main 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import gather_object, set_seed
+from accelerate.utils import broadcast, gather_object, set_seed
 from numpy.typing import NDArray
+from torch import nn
 
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.checkpoints import Checkpoint, random_state
 
 
 def begin(arguments: UnderstandingArguments) -> Accelerator:
-    """Join the processes that ``accelerate launch`` started, or be the only one; the same seed everywhere.
+    """Join the processes that ``torchrun`` or ``accelerate launch`` started, or be alone; seed all alike.
 
     Raises ``ValueError`` for a precision that this machine has not.
     """
@@ -41,6 +42,32 @@ def precision(arguments: UnderstandingArguments, device: torch.device) -> str:
     if arguments.precision != "auto":
         return arguments.precision
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "no"
+
+
+def begin_alike(accelerator: Accelerator, modules: Iterable[nn.Module]) -> None:
+    """Give every process the first one's weights."""
+    if accelerator.num_processes > 1:
+        for module in modules:
+            for value in module.state_dict().values():
+                broadcast(value)
+
+
+def average_gradients(accelerator: Accelerator, groups: Iterable[Mapping[str, Any]]) -> None:
+    """Average the gradients of an optimizer's groups over the processes.
+
+    A parameter that a process has no gradient for counts there as 0: batches differ in the tasks that
+    they have, and no process may wait for another's.
+    """
+    if accelerator.num_processes == 1:
+        return
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    together = torch.cat([parameter.grad.flatten() for parameter in parameters])
+    parts = accelerator.reduce(together, "mean").split([parameter.numel() for parameter in parameters])
+    for parameter, part in zip(parameters, parts, strict=True):
+        parameter.grad = part.view_as(parameter)
 
 
 def own_random_numbers(accelerator: Accelerator, seed: int) -> None:

@@ -56,10 +56,6 @@ class Objective(nn.Module):
                 figures = self._add(model, batch, accelerator)
             with self._adversary.perturbed():
                 figures["adversarial"] = self._add(model, batch, accelerator, plain=False)["loss"]
-        if accelerator.num_processes > 1:
-            for parameter in self.parameters():
-                if parameter.grad is not None:
-                    parameter.grad = accelerator.reduce(parameter.grad, "mean")
         return figures
 
     def _add(

@@ -3,7 +3,7 @@
     frontdesk train --set banking77 --data DIR       a public set, with its preset
     frontdesk train --domain domains/shop            a company's intents
     frontdesk train --examples conversations.jsonl   labelled conversations
-    accelerate launch --cpu --num_processes 2 -m training.understanding --set banking77 --data DIR
+    torchrun --nproc_per_node 2 -m training.understanding --set banking77 --data DIR   several processes
 
 Every choice is a field of ``UnderstandingArguments``: ``--override learning_rate=5e-5``.
 """
@@ -147,7 +147,10 @@ def train(
     optimizer = AdamW(learning, weight_decay=arguments.weight_decay, fused=True)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, steps, arguments.warmup))
     model.zero_grad()  # what came before the loop left gradients, which would count when they are clipped
-    prepared, optimizer = accelerator.prepare(model, optimizer)
+    # Precision alone: gradients are averaged below, also of what a process had none for in a step.
+    prepared = accelerator.prepare_model(model, evaluation_mode=True)
+    optimizer = accelerator.prepare_optimizer(optimizer)
+    distributed.begin_alike(accelerator, (model, objective))
     distributed.own_random_numbers(accelerator, arguments.seed)
     average = AveragedModel(model) if arguments.average_from < 1 else None
 
@@ -180,6 +183,7 @@ def train(
         for number, batch in enumerate(ready, first):
             optimizer.zero_grad()
             figures = objective.backward(prepared, batch, accelerator)
+            distributed.average_gradients(accelerator, learning)
             norm = accelerator.clip_grad_norm_(prepared.parameters(), arguments.clip_norm or float("inf"))
             # fp16's scaler leaves out steps whose gradient is too long for it, and scales less.
             if not (isfinite(figures["loss"]) and (torch.isfinite(norm) or accelerator.scaler is not None)):

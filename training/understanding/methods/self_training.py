@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
+from accelerate.state import PartialState
 from numpy.typing import NDArray
 
 from training.data.examples import Example, ExampleSet
@@ -174,9 +175,12 @@ def self_train(
         )
         seconds += float(trained.report.get("seconds", 0.0))
     trained.report = {**trained.report, "self_training": rounds, "seconds": round(seconds, 1)}
-    trained.save(folder)
-    for spare in (kept, *folder.parent.glob(f"{folder.name}.round-*")):
-        shutil.rmtree(spare, ignore_errors=True)
+    processes = PartialState()
+    if processes.is_main_process:
+        trained.save(folder)
+        for spare in (kept, *folder.parent.glob(f"{folder.name}.round-*")):
+            shutil.rmtree(spare, ignore_errors=True)
+    processes.wait_for_everyone()
     return trained
 
 

@@ -1,7 +1,7 @@
 """Two real processes on the processor, joined by gloo, train one model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ class Counting(Untracked):
         self.told += 1
 
 
-def process(folder: Path, kill_after: int = 0) -> None:
+def process(
+    folder: Path, kill_after: int = 0, chosen: Mapping[str, Any] = CHOSEN, pooler: bool = False
+) -> None:
     """One of the processes; leaves beside ``folder`` what it has at the end."""
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)  # the one that was forked from is alone
@@ -58,7 +60,11 @@ def process(folder: Path, kill_after: int = 0) -> None:
     Trained.save = noted("model", Trained.save)  # type: ignore[method-assign]
     tracker = Counting()
     trained = train(
-        tiny.examples(slots=True), tiny.arguments(**CHOSEN), folder, encoder=tiny.encoder(), tracker=tracker
+        tiny.examples(slots=True),
+        tiny.arguments(**chosen),
+        folder,
+        encoder=tiny.encoder(pooler),
+        tracker=tracker,
     )
     rank = torch.distributed.get_rank()
     save_file(dict(trained.model.state_dict()), folder.with_name(f"{folder.name}.{rank}.safetensors"))
@@ -99,6 +105,34 @@ def test_two_processes_train_one_model_and_go_on_after_a_kill(tmp_path: Path) ->
     debug_launcher(process, (tmp_path / "killed",), num_processes=2)
     again = load_file(tmp_path / "killed.0.safetensors")
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_parts_that_learn_nothing_in_a_step_keep_no_process_waiting(tmp_path: Path) -> None:
+    """A pooler that nothing reads; batches that lost their slots to typos in one process alone."""
+    chosen = {
+        "epochs": 1.0,
+        "batch_size": 2,
+        "typos": 0.8,
+        "fgm_epsilon": 0.5,
+        "language_weight": 0.1,
+        "masked_language_steps": 2,
+        "contrastive_steps": 2,
+        "learn_task_weights": True,
+        "peft": "lora",
+    }
+    debug_launcher(process, (tmp_path / "model", 0, chosen, True), num_processes=2)
+    first, second = (load_file(tmp_path / f"model.{rank}.safetensors") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    chosen = {
+        **chosen,
+        "peft": "none",
+        "learn_task_weights": False,
+        "fgm_epsilon": 0.0,
+        "language_weight": 0.0,
+    }
+    debug_launcher(process, (tmp_path / "full", 0, chosen, True), num_processes=2)
+    first, second = (load_file(tmp_path / f"full.{rank}.safetensors") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_other_processes_draw_other_random_numbers(tmp_path: Path) -> None:

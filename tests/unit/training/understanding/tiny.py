@@ -43,7 +43,7 @@ def tokenizer() -> Any:
     return fast_tokenizer(plain)
 
 
-def encoder() -> Encoder:
+def encoder(pooler: bool = False) -> Encoder:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=60,
@@ -53,7 +53,7 @@ def encoder() -> Encoder:
         intermediate_size=64,
         max_position_embeddings=64,
     )
-    return Encoder("tiny", BertModel(config, add_pooling_layer=False), tokenizer(), "", "none")
+    return Encoder("tiny", BertModel(config, add_pooling_layer=pooler), tokenizer(), "", "none")
 
 
 def encoder_folder(folder: Path) -> Path:
