@@ -20,8 +20,9 @@ from training.asr.data import Utterance, check
 from training.asr.evaluate import some
 from training.asr.export import QUANTIZATIONS, convert, parity, publish
 from training.asr.judge import SPECS, Judged, judge, judge_exported
-from training.asr.sets import read_set
-from training.asr.train import Trained, train
+from training.asr.model import Texts
+from training.asr.sets import read_examples, read_set
+from training.asr.train import train
 from training.weights.manifest import WeightsError
 from training.weights.store import WeightStore
 
@@ -50,6 +51,9 @@ def main(
     threads: Annotated[int, typer.Option(help="Cores to use.")] = _DEFAULTS.threads,
     workers: Annotated[int, typer.Option(help="Processes that prepare clips.")] = _DEFAULTS.workers,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Export the best epoch of an earlier run; train no further.")
+    ] = False,
     manifest: Annotated[Path, typer.Option(help="Where weights come from.")] = Path(
         "training/weights/cpu.toml"
     ),
@@ -77,6 +81,11 @@ def main(
     examples = read_set(root, name, arguments)
     store = WeightStore(manifest, weights)
     source, pretrained = store.models[model], store.fetch(model)
+    texts = Texts(pretrained / "tokenizer.json", multilingual=model != "asr_en")
+    others = {
+        other: some(check(read_examples(root, other), texts), most_elsewhere, seed)
+        for other in elsewhere or ()
+    }
 
     # Train.
     scratch = out.with_name(f".{out.name}.training")
@@ -88,7 +97,7 @@ def main(
             if "validation" in figures:
                 bar.console.print(f"[dim]{figures}[/]", highlight=False, soft_wrap=True)
 
-        trained = train(examples, pretrained, arguments, scratch, resume, progress)
+        trained = train(examples, pretrained, arguments, scratch, resume, finish, progress)
     console.print(
         f"trained after {time.monotonic() - began:.0f} s, best epoch {trained.report['best_epoch']}"
     )
@@ -103,8 +112,7 @@ def main(
         exported = judge_exported(staged, test, spec, threads)
         agreement = parity(judge(trained.model, test, trained.texts, spec), exported, test)
         figures = _rows(name, test, judge_exported(pretrained, test, spec, threads), exported)
-        for other in elsewhere or ():
-            utterances = _all(root, other, arguments, trained, most_elsewhere)
+        for other, utterances in others.items():
             pair = [judge_exported(folder, utterances, spec, threads) for folder in (pretrained, staged)]
             figures += _rows(other, utterances, *pair)
     command = ["python", "-m", "training.asr", *sys.argv[1:]]
@@ -123,12 +131,6 @@ def main(
     shutil.rmtree(scratch, ignore_errors=True)
     _show(console, figures)
     console.print(f"{out}: {facts['megabytes']} MB after {time.monotonic() - began:.0f} s", soft_wrap=True)
-
-
-def _all(root: Path, name: str, arguments: AsrArguments, trained: Trained, most: int) -> list[Utterance]:
-    examples = read_set(root, name, arguments)
-    everyone = (*examples.train, *examples.validation, *examples.test)
-    return some(check(everyone, trained.texts), most, arguments.seed)
 
 
 def _rows(name: str, utterances: Sequence[Utterance], before: Judged, after: Judged) -> list[dict[str, Any]]:

@@ -1,6 +1,8 @@
 """Everything that can be chosen about fine-tuning speech recognition."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from training.data.augmentation.sound import SoundChances, SpecAugment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,10 @@ class AsrArguments:
     # What a clip is made to sound like in training; validation and test hear it as it is.
     padding_seconds: tuple[float, float] = (2.0, 8.0)
     """Silence after the clip, in this range. Serving gives 8 s, since Whisper breaks into loops with less."""
-    telephone: float = 0.5
-    """Share of clips that go through 8 kHz µ-law."""
-    noise: float = 0.3
-    """Share with noise under them."""
-    masked_bands: int = 12
-    """Mel bands in each of two masks, at most (SpecAugment; Park et al., Interspeech 2019);"""
-    masked_seconds: float = 0.2
-    """and seconds in each of two others, at most a tenth of the clip."""
+    chances: SoundChances = field(default_factory=lambda: SoundChances(telephone=0.5, noise=0.3))
+    """How often a clip goes through a telephone, and has noise under it."""
+    masks: SpecAugment = field(default_factory=lambda: SpecAugment(band=0.15, span=0.1))
+    """Of the log-mels, over the clip alone: what follows it is silent."""
 
     threads: int = 1
     """Cores; as many sums in another order may give a slightly other model."""

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.asr.arguments import AsrArguments
-from training.asr.disturbances import disturb, mask
 from training.asr.model import NOT_LEARNED, Texts
+from training.data.augmentation.sound import augmented
 from training.data.examples import DataError, Example
 from training.export.backends.whisper.features import (
     FRAMES_PER_SECOND,
@@ -151,10 +151,10 @@ class DisturbedClips(Dataset[Heard]):
     def __getitem__(self, index: int) -> Heard:
         utterance, arguments = self._utterances[index], self._arguments
         random = np.random.default_rng((arguments.seed, self._epoch, index))
-        samples = disturb(utterance.samples(), arguments, random)
+        samples = augmented(utterance.samples(), random, arguments.chances)
         mel = self._log_mel(samples, frames_of(len(samples), self._padding_seconds))
         speech = math.ceil(len(samples) / SAMPLE_RATE * FRAMES_PER_SECOND)
-        mel = mask(mel, speech, arguments, random)
+        mel[:, :speech] = arguments.masks(mel[:, :speech], random)
         prompt = self._texts.prompt(utterance.example.language)
         return Heard(utterance.example.source, mel, tuple(prompt), utterance.tokens)
 

@@ -18,7 +18,7 @@ from training.asr.arguments import AsrArguments
 from training.asr.data import Utterance, check
 from training.asr.judge import SPECS, judge_exported
 from training.asr.model import Texts
-from training.asr.sets import read_set
+from training.asr.sets import read_examples, read_set
 
 
 def some(utterances: Sequence[Utterance], most: int, seed: int) -> list[Utterance]:
@@ -45,10 +45,8 @@ def main(
     if base not in SPECS:
         raise ValueError(f"there is no model {base!r}: name one of {', '.join(SPECS)}")
     root = data or Path(os.environ.get("FRONTDESK_DATA", "../shared/data"))
-    examples = read_set(root, name, AsrArguments(model=base, seed=seed))
-    chosen = (
-        [*examples.train, *examples.validation, *examples.test] if split == "all" else examples.split(split)
-    )
+    arguments = AsrArguments(model=base, seed=seed)
+    chosen = read_examples(root, name) if split == "all" else read_set(root, name, arguments).split(split)
     texts = Texts(model / "tokenizer.json", multilingual=base != "asr_en")
     utterances = some(check(chosen, texts), most, seed)
     judged = judge_exported(model, utterances, SPECS[base], threads)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 from transformers import WhisperForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
 
 from services.asr import model as asr_model
 from services.inference.spec import ModelSpec
@@ -18,8 +19,9 @@ from training.acoustic.augment import telephone
 from training.asr.data import Batch, Heard, Utterance, collate, frames_of
 from training.asr.errors import Errors, count
 from training.asr.model import NOT_LEARNED, Texts, transcribe
-from training.export.backends.whisper.features import LogMel
+from training.export.backends.whisper.features import WINDOW_SECONDS, LogMel
 from training.export.backends.whisper.transcriber import Transcriber, read_settings
+from training.export.backends.whisper.words import repeats
 
 SPECS: Final = {spec.name: spec for spec in (asr_model.ASR_EN, asr_model.ASR_MULTILINGUAL)}
 """The models that can be fine-tuned, by name."""
@@ -54,32 +56,47 @@ def hear(utterance: Utterance, through_telephone: bool) -> NDArray[np.float32]:
 def judge(
     whisper: WhisperForConditionalGeneration, utterances: Sequence[Utterance], texts: Texts, spec: ModelSpec
 ) -> Judged:
-    """Hear all utterances with the model in training, with the window that serving gives."""
-    log_mel = LogMel(whisper.config.num_mel_bins)
-    padding = float(spec.parameters["padding_seconds"])
+    """Hear all utterances with the model in training as serving does.
 
-    def heard(utterance: Utterance, through_telephone: bool) -> Heard:
-        samples = hear(utterance, through_telephone)
-        mel = log_mel(samples, frames_of(len(samples), padding))
-        prompt = texts.prompt(utterance.example.language)
-        return Heard(utterance.example.source, mel, tuple(prompt), utterance.tokens)
+    The window is serving's, and what breaks into a loop there is heard again through the window of thirty
+    seconds.
+    """
+    log_mel = LogMel(whisper.config.num_mel_bins)
+
+    def batch_of(rows: Sequence[int], padding_seconds: float) -> Batch:
+        heard = []
+        for utterance, through_telephone in (clips[row] for row in rows):
+            samples = hear(utterance, through_telephone)
+            mel = log_mel(samples, frames_of(len(samples), padding_seconds))
+            prompt = texts.prompt(utterance.example.language)
+            heard.append(Heard(utterance.example.source, mel, tuple(prompt), utterance.tokens))
+        return collate(heard)
+
+    def write_down(rows: Sequence[int], states: BaseModelOutput) -> list[int]:
+        """Give the rows that must be heard again."""
+        first, longest = clips[rows[0]][0], clips[rows[-1]][0]
+        most = int(longest.seconds * _MOST_TOKENS_A_SECOND) + _MOST_TOKENS_MORE
+        told = transcribe(whisper, states, texts.prompt(first.example.language), most)
+        for row, tokens in zip(rows, told, strict=True):
+            transcripts[row] = texts.decode(tokens)
+        pairs = zip(rows, told, strict=True)
+        return [row for row, tokens in pairs if len(tokens) == most or repeats(transcripts[row])]
 
     whisper.eval()
     clips = _both_channels(utterances)
     transcripts = [""] * len(clips)
     losses, tokens = 0.0, 0
     for rows in _alike(utterances):
-        batch = collate([heard(*clips[row]) for row in rows])
+        batch = batch_of(rows, float(spec.parameters["padding_seconds"]))
         with torch.no_grad():
             states = whisper.model.encoder(batch.mels.to(whisper.device))
             logits = whisper(encoder_outputs=states, decoder_input_ids=batch.given.to(whisper.device)).logits
         losses += float(loss_of(logits, batch, reduction="sum"))
         tokens += int((batch.labels != NOT_LEARNED).sum())
-        first, longest = clips[rows[0]][0], clips[rows[-1]][0]
-        most = int(longest.seconds * _MOST_TOKENS_A_SECOND) + _MOST_TOKENS_MORE
-        told = transcribe(whisper, states, texts.prompt(first.example.language), most)
-        for row, found in zip(rows, told, strict=True):
-            transcripts[row] = texts.decode(found)
+        if again := write_down(rows, states):
+            with torch.no_grad():
+                states = whisper.model.encoder(batch_of(again, WINDOW_SECONDS).mels.to(whisper.device))
+            write_down(again, states)
     return Judged(losses / max(tokens, 1), *_errors(utterances, transcripts), tuple(transcripts))
 
 

@@ -1,4 +1,4 @@
-"""Recordings with transcripts: public sets, a folder with a ``metadata.tsv``, or a JSONL file.
+"""Recordings with transcripts: public sets, a folder with a ``metadata.tsv``, or a file of examples.
 
 Public originals: AN4 (``an4_speech``) at github.com/cmusphinx/an4, the Free Spoken Digit Dataset (``fsdd``)
 at github.com/Jakobovski/free-spoken-digit-dataset, AISHELL-3 (``aishell3_sample``) at openslr.org/93.
@@ -11,6 +11,7 @@ from typing import Final
 
 from training.asr.arguments import AsrArguments
 from training.data.examples import DataError, Example, ExampleSet
+from training.data.jsonl import SPLITS, Making, read_jsonl
 from training.data.splits import carve
 
 FOLDERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -24,23 +25,44 @@ _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven",
 
 
 def read_set(data: Path, name: str, arguments: AsrArguments) -> ExampleSet:
-    """Read a set of recordings and split it, no speaker on two sides.
+    """Read a set of recordings as ``read_examples`` does, and split it as the arguments say.
+
+    Raises:
+        DataError: as there; or there are too few speakers to split.
+    """
+    if name.endswith(".jsonl"):
+        making = Making(arguments.validation, arguments.test, arguments.seed)
+        return split(name, _with_clips(data / name, read_jsonl(data / name, making)), arguments)
+    return split(name, read_examples(data, name), arguments)
+
+
+def read_examples(data: Path, name: str) -> list[Example]:
+    """Read all of a set's recordings, in their splits where they have some.
 
     Args:
         data: Folder of the sets.
-        name: ``an4``, ``aishell3``, ``fsdd``, or the path, from ``data``, of a folder with a
-            ``metadata.tsv`` (columns path, transcript and, where known, speaker, language, split).
-        arguments: Shares and seed of the split, for data that come without one.
+        name: ``an4``, ``aishell3``, ``fsdd``; or, from ``data``, the path of a folder with a
+            ``metadata.tsv`` (columns path, transcript and, where known, speaker, language, split), or of a
+            ``.jsonl`` (``training.data.jsonl``), whose examples with a clip are taken.
 
     Raises:
-        DataError: there is no such set, it is not in its form, or has too few speakers to split.
+        DataError: there is no such set, or it is not in its form.
     """
+    if name.endswith(".jsonl"):
+        return _with_clips(data / name, read_jsonl(data / name))
     folder, language = FOLDERS.get(name, (name, "en"))
     path = data / folder
     examples = _digits(path) if name == "fsdd" else _described(path, language)
     if not examples:
         raise DataError(f"{path}: has no recordings")
-    return split(name, examples, arguments)
+    return examples
+
+
+def _with_clips(path: Path, found: ExampleSet) -> list[Example]:
+    kept = [example for side in SPLITS for example in found.split(side) if example.audio]
+    if not kept:
+        raise DataError(f"{path}:1: no example has audio: name its clips")
+    return kept
 
 
 def split(name: str, examples: Sequence[Example], arguments: AsrArguments) -> ExampleSet:
@@ -49,9 +71,9 @@ def split(name: str, examples: Sequence[Example], arguments: AsrArguments) -> Ex
     Raises:
         DataError: too few speakers, or a speaker on two sides.
     """
-    train = tuple(example for example in examples if example.split == "train")
-    validation = tuple(example for example in examples if example.split == "validation")
-    test = tuple(example for example in examples if example.split == "test")
+    train, validation, test = (
+        tuple(example for example in examples if example.split == side) for side in SPLITS
+    )
     # The same sentence said by others is another recording: only speakers and clips must not be shared.
     if not test:
         train, test = carve(train, arguments.test, arguments.seed, "test", near_duplicate_texts=False)
@@ -94,8 +116,8 @@ def _example(folder: Path, source: str, row: Mapping[str, str | None], language:
     if not told["path"]:
         raise DataError(f"{source}: names no clip in its column path")
     named = told["split"] or "train"
-    if named not in ("train", "validation", "test"):
-        raise DataError(f"{source}: split {named!r} is none of train, validation, test")
+    if named not in SPLITS:
+        raise DataError(f"{source}: split {named!r} is none of {', '.join(SPLITS)}")
     return Example(
         written(told["transcript"]),
         told["language"] or language,

@@ -53,14 +53,17 @@ def train(
     arguments: AsrArguments,
     folder: Path,
     resume: bool = False,
+    finish: bool = False,
     on_progress: OnProgress = lambda step, steps, figures: None,
 ) -> Trained:
     """Fine-tune the weights of a folder, keeping in ``folder`` what is needed to go on.
 
+    ``resume`` goes on where an earlier run stopped; ``finish`` takes the best epoch of that run as it is.
+
     Raises:
         DataError: a clip or transcript cannot be learned from, with file and line.
         TrainingError: the loss is no number.
-        CheckpointError: ``resume``, and there is nothing to go on from; or the disk is full.
+        CheckpointError: there is nothing to go on from, or the disk is full.
     """
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
@@ -92,7 +95,7 @@ def train(
     # Where to begin: with the weights as they came, or where an earlier run stopped.
     checkpoint = folder / _CHECKPOINT
     fingerprint = _fingerprint(arguments, (training, validation, test))
-    if resume:
+    if resume or finish:
         state = checkpoints.load(checkpoint, fingerprint)
         set_peft_model_state_dict(lora, state["matrices"])
         optimizer.load_state_dict(state["optimizer"])
@@ -105,7 +108,7 @@ def train(
 
     # The loop. Each epoch draws from its own seed, so that a resumed one is the same.
     for epoch in range(len(history), arguments.epochs + 1):
-        if epoch - best > arguments.patience:
+        if finish or epoch - best > arguments.patience:
             break
         torch.manual_seed(arguments.seed * 1_000_003 + epoch)
         clips = DisturbedClips(training, texts, whisper.config.num_mel_bins, arguments, epoch)
