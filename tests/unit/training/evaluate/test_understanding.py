@@ -19,8 +19,8 @@ def examples(**texts: Sequence[tuple[str, str]]) -> ExampleSet:
         )
         for split, rows in texts.items()
     }
-    empty: dict[str, tuple[Example, ...]] = {"train": (), "validation": (), "test": ()}
-    return ExampleSet("small", **(empty | splits), labels=("a", "b"), out_of_scope="none")
+    train, validation, test = (splits.get(split, ()) for split in ("train", "validation", "test"))
+    return ExampleSet("small", train, validation, test, labels=("a", "b"), out_of_scope="none")
 
 
 def model(rows: Mapping[str, Sequence[float]]) -> Asked:
@@ -89,11 +89,9 @@ def test_the_matrix_and_the_curves_belong_to_the_figures() -> None:
 
 def test_several_labels_hold_from_where_validation_is_best() -> None:
     rows = {"x": (0.3, 0.1), "y": (0.35, 0.8), "z": (0.1, 0.05)}
-    splits = {
-        "validation": (Example("x", intents=("a",)), Example("y", intents=("a", "b"))),
-        "test": (Example("y", intents=("a", "b")), Example("z", intents=())),
-    }
-    data = ExampleSet("several", train=(), **splits, labels=("a", "b"), multi_label=True)
+    validation = (Example("x", intents=("a",)), Example("y", intents=("a", "b")))
+    test = (Example("y", intents=("a", "b")), Example("z", intents=()))
+    data = ExampleSet("several", (), validation, test, labels=("a", "b"), multi_label=True)
     asked = Asked(lambda texts: Answers(np.array([rows[text] for text in texts])))
     found = evaluate(data, "test", asked)
     assert 0.1 < found.figures["several_from"] <= 0.3
