@@ -114,7 +114,7 @@ def train_domain(
         for name, path in forms.items()
     }
 
-    report = {
+    report: dict[str, Any] = {
         "utterances": len(utterances),
         "folds": folds,
         **figures(domain, whole.train, targets, probabilities),
