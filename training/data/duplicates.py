@@ -12,6 +12,8 @@ from services.dialogue.domain.checks import NEAR_IDENTICAL
 
 _ROWS = 256
 """Texts compared with all others at once."""
+_MANY = 0.02
+"""Share of pairs from which on counts of characters tell too little."""
 _BUCKETS = 64
 """Places that characters are counted in."""
 
@@ -33,10 +35,10 @@ def near_duplicates(texts: Sequence[str], similarity: float = NEAR_IDENTICAL) ->
     places = _positions(plain(text) for text in texts)
     found = [(same[0], other) for same in places.values() for other in same[1:]]
     for one, other in _alike(places, places, similarity):
-        if one < other:
+        if one != other:
             low, high = sorted((places[one][0], places[other][0]))
             found.append((low, high))
-    return sorted(found)
+    return sorted(set(found))
 
 
 def counterparts(
@@ -56,7 +58,7 @@ def counterparts(
 
 
 def _alike(left: Collection[str], right: Collection[str], similarity: float) -> Iterator[tuple[str, str]]:
-    """Give the pairs of keys that are so similar."""
+    """Give the pairs of keys that are so similar; of the same keys on both sides, some both ways around."""
     rows, columns = (sorted(keys, key=lambda key: (len(key), key)) for keys in (left, right))
     row_counts, column_counts = _characters(rows), _characters(columns)
     row_norms, column_norms = (np.square(counts).sum(1) for counts in (row_counts, column_counts))
@@ -68,22 +70,28 @@ def _alike(left: Collection[str], right: Collection[str], similarity: float) -> 
         row_lengths = counts.sum(1)
         first = int(np.searchsorted(lengths, row_lengths[0] / reach - 1))
         last = int(np.searchsorted(lengths, row_lengths[-1] * reach + 1, "right"))
+        if left is right:  # what comes before was a row already
+            first = max(first, begin)
         others = column_counts[first:last]
         # Texts differ by at least as many characters as their counts of characters do: most pairs
         # need no comparison. The Euclidean distance is the lower, and one product of matrices.
         allowed = (1 - similarity / 100) * (row_lengths[:, None] + lengths[None, first:last]) + 0.01
         euclidean = norms[:, None] + column_norms[None, first:last] - 2 * counts @ others.T
         one, other = np.nonzero(euclidean <= allowed**2)
-        near = np.abs(counts[one] - others[other]).sum(1) <= allowed[one, other]
-        one, other = one[near] + begin, other[near] + first
-        scores = process.cpdist(
-            [rows[position] for position in one],
-            [columns[position] for position in other],
-            scorer=fuzz.ratio,
-            score_cutoff=similarity,
-        )
-        for place in np.flatnonzero(scores):
-            yield rows[one[place]], columns[other[place]]
+        if len(one) > _MANY * euclidean.size:  # of a few letters: comparing all is quicker than choosing
+            block = rows[begin : begin + _ROWS]
+            scores = process.cdist(
+                block, columns[first:last], scorer=fuzz.ratio, score_cutoff=similarity, dtype=np.uint8
+            )
+            one, other = np.nonzero(scores)
+        else:
+            near = np.abs(counts[one] - others[other]).sum(1) <= allowed[one, other]
+            one, other = one[near], other[near]
+            compared = ([rows[begin + place] for place in one], [columns[first + place] for place in other])
+            scores = process.cpdist(*compared, scorer=fuzz.ratio, score_cutoff=similarity)
+            one, other = one[scores > 0], other[scores > 0]
+        for row, column in zip(one, other, strict=True):
+            yield rows[begin + row], columns[first + column]
 
 
 def _characters(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -267,7 +267,7 @@ def _faults_of_set(path: Path, examples: ExampleSet) -> Iterator[str]:
     known = {intent for example in examples.train for intent in example.intents}
     if len(known - {OUT_OF_SCOPE}) < 2:
         yield f"{path}:1: train has fewer than two intents: there is nothing to tell apart"
-    named = set()
+    named: set[str] = set()
     for example in (*examples.validation, *examples.test):
         for intent in set(example.intents) - known - named:
             named.add(intent)

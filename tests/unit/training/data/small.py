@@ -31,9 +31,9 @@ def example(text: str, intent: str = "", split: str = "train", **more: object) -
 
 
 def example_set(*examples: Example) -> ExampleSet:
-    splits = (
+    train, validation, test = (
         tuple(example for example in examples if example.split == name)
         for name in ("train", "validation", "test")
     )
     labels = sorted({intent for example in examples for intent in example.intents})
-    return ExampleSet("small", *splits, labels=tuple(labels))
+    return ExampleSet("small", train, validation, test, tuple(labels))

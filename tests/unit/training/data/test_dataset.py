@@ -148,7 +148,7 @@ def test_what_breaks_while_training_is_named(
 ) -> None:
     path = tmp_path / "broken"
     path.write_bytes(picture(tmp_path / "a.png").read_bytes()[:200])
-    broken = replace(example("x", "refund"), source="shop.jsonl:7", **{kind: path})
+    broken = replace(example("x", "refund"), source="shop.jsonl:7", **{kind: path})  # type: ignore[arg-type]
     loader = MultimodalLoader(MultimodalDataset([broken], LABELS, tokenizer, GIVEN), 1, workers=workers)
     with pytest.raises(DataError, match=rf"^shop\.jsonl:7: {kind} .*broken: "):
         list(loader)

@@ -37,7 +37,7 @@ def refusal(read: Callable[..., ExampleSet], *lines: Any) -> str:
 def test_every_key_is_read(read: Callable[..., ExampleSet], tmp_path: Path) -> None:
     clip(tmp_path / "a.wav")
     picture(tmp_path / "a.png")
-    line = {
+    line: dict[str, Any] = {
         "text": "我的包裹呢？订单 99",
         "language": "zh",
         "audio": "a.wav",

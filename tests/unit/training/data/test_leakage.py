@@ -23,7 +23,9 @@ def test_a_clean_set_passes() -> None:
 )
 def test_each_kind_of_leak_is_refused_with_its_place(kind: str, says: str, tmp_path: Path) -> None:
     held_out = "Where is the parcel that I ordered?"
-    learned, more, other = "nothing of that sort", {}, {}
+    learned = "nothing of that sort"
+    more: dict[str, object] = {}
+    other: dict[str, object] = {}
     if kind == "customer":
         more = other = {"group": "Ann"}
     elif kind == "clip":
@@ -32,7 +34,7 @@ def test_each_kind_of_leak_is_refused_with_its_place(kind: str, says: str, tmp_p
         more, other = {"image": picture(tmp_path / "a.png")}, {"image": picture(tmp_path / "b.png")}
     else:
         learned = "where is the parcel that i ordered" + ("" if kind == "text" else "s")
-    examples = example_set(example(learned, "a", **more), example(held_out, "a", "validation", **other))
+    examples = example_set(example(learned, "a", **more), example(held_out, "a", "validation", **other))  # type: ignore[arg-type]
     assert [leak.kind for leak in find_leaks(examples)] == [kind]
     with pytest.raises(DataError) as refused:
         check_leakage(examples)

@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from training.data.examples import DataError
+from training.data.examples import DataError, ExampleSet
 from training.data.leakage import find_leaks
 from training.data.sets import SETS, multidogo, read_set
 
@@ -33,6 +34,11 @@ FOLDERS = {"hwu64": "fewshot_intent", "multidogo": "multidogo_turn", "banking77-
 FOLDERS |= {"dstc11": "dstc11_insurance"}
 
 
+@cache
+def read(name: str) -> ExampleSet:
+    return read_set(name, DATA)
+
+
 def needs(name: str) -> None:
     folder = FOLDERS.get(name) or FOLDERS.get(name.split("-")[0]) or name.split("-")[0]
     if not (DATA / folder).is_dir() or ("shot" in name and not (DATA / "fewshot_intent").is_dir()):
@@ -46,7 +52,7 @@ def test_every_set_is_checked() -> None:
 @pytest.mark.parametrize("name", SIZES)
 def test_a_set_has_its_published_sizes_and_is_whole(name: str) -> None:
     needs(name)
-    examples = read_set(name, DATA)
+    examples = read(name)
     splits = {split: examples.split(split) for split in ("train", "validation", "test")}
     assert (*map(len, splits.values()), len(examples.labels)) == SIZES[name]
     assert examples.name == name
@@ -64,7 +70,7 @@ def test_a_set_has_its_published_sizes_and_is_whole(name: str) -> None:
 
 def test_the_validation_tenth_of_banking77_holds_no_text_of_train() -> None:
     needs("banking77")
-    examples = read_set("banking77", DATA)
+    examples = read("banking77")
     assert not [leak for leak in find_leaks(examples) if leak.held_out.split == "validation"]
     counts = Counter(example.intents[0] for example in examples.validation)
     assert set(counts) == set(examples.labels)
@@ -72,7 +78,7 @@ def test_the_validation_tenth_of_banking77_holds_no_text_of_train() -> None:
 
 def test_few_shots_are_even_and_what_is_unlabelled_is_held_out_nowhere() -> None:
     needs("banking77-10shot")
-    examples = read_set("banking77-10shot", DATA)
+    examples = read("banking77-10shot")
     assert set(Counter(example.intents[0] for example in examples.train).values()) == {10}
     held_out = {example.text for example in (*examples.validation, *examples.test)}
     assert len(examples.unlabelled) > 8_000
@@ -83,7 +89,7 @@ def test_few_shots_are_even_and_what_is_unlabelled_is_held_out_nowhere() -> None
 
 def test_questions_out_of_scope_are_in_every_split_of_clinc150() -> None:
     needs("clinc150")
-    examples = read_set("clinc150", DATA)
+    examples = read("clinc150")
     assert examples.out_of_scope == "oos"
     counts = [
         sum(example.intents == ("oos",) for example in examples.split(split))
@@ -94,7 +100,7 @@ def test_questions_out_of_scope_are_in_every_split_of_clinc150() -> None:
 
 def test_dialogues_of_crosswoz_are_on_one_side() -> None:
     needs("crosswoz")
-    examples = read_set("crosswoz", DATA)
+    examples = read("crosswoz")
     assert not {e.group for e in examples.train} & {e.group for e in examples.validation}
     assert {len(example.intents) for example in examples.test} >= {0, 1, 2, 3}
 
