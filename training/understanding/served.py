@@ -34,9 +34,9 @@ class Weight:
 
 def write_forms(trained: Trained, folder: Path) -> dict[str, Path]:
     """Write the model in each form it may be served in, each in a folder of its own within ``folder``."""
-    shutil.rmtree(folder, ignore_errors=True)  # a killed run may have left a part
     folders = {form: folder / form for form in FORMS}
     for each in folders.values():
+        shutil.rmtree(each, ignore_errors=True)  # a killed run may have left a part
         each.mkdir(parents=True)
     onnx_export.export(trained, folders[FLOAT] / "model.onnx")
     quantize(folders[FLOAT] / "model.onnx", folders[INT8] / "model.onnx")
