@@ -67,7 +67,8 @@ def train_domain(
         folder: The domain.
         arguments: How to train.
         folds: Trainings for the out-of-fold figures, 2 to 10, beside the one that is kept.
-        work: Where unfinished trainings lie, for the next run to go on with; by default in ``build``.
+        work: A folder of its own where unfinished trainings lie, for the next run to go on with, and
+            which is taken away at the end; by default in ``build``.
         repository: Exported models, for the frozen encoder's head to compare with.
         console: Where figures are printed.
         tracker: Gives what is told how each training goes, by the training's name.
