@@ -138,6 +138,7 @@ class Trained:
         }
         _write(staging / "config.json", config)
         _write(staging / "report.json", dict(self.report))
+        shutil.copymode(staging / "config.json", staging / "model.safetensors")  # else the owner's alone
 
 
 def load(folder: Path) -> Trained:

@@ -54,7 +54,7 @@ class Tracker(Protocol):
         ...
 
     def end(self) -> None:
-        """Told that it is over."""
+        """Told that it is over, or broke off."""
         ...
 
 
@@ -91,13 +91,29 @@ def train(
     any more, ``OSError`` where something cannot be written, ``ValueError`` for arguments that do not
     fit the machine.
     """
+    tracker = tracker or Untracked()
+    try:
+        return _train(examples, arguments, folder, tracker, encoder, watch, soft)
+    finally:
+        tracker.end()
+
+
+def _train(
+    examples: ExampleSet,
+    arguments: UnderstandingArguments,
+    folder: Path,
+    tracker: Tracker,
+    encoder: encoders.Encoder | None,
+    watch: Callable[[int, float], None] | None,
+    soft: Mapping[str, NDArray[np.float32]] | None,
+) -> Trained:
     began = time.monotonic()
     watches = bool(arguments.patience or watch)
     _check(examples, watches)
     if arguments.self_training_rounds:
         return self_train(examples, arguments, folder, partial(train, tracker=tracker, watch=watch), encoder)
     accelerator = distributed.begin(arguments)
-    tracker = tracker if tracker is not None and accelerator.is_main_process else Untracked()
+    tracker = tracker if accelerator.is_main_process else Untracked()
     labels = Labels.of(examples)
     learned = (*examples.train, *(examples.validation if arguments.learn_from_validation else ()))
     targets = _soft_targets(learned, labels, soft) if soft else labels.targets(learned)
@@ -244,7 +260,6 @@ def train(
         trained.save(folder)
         checkpoints.clear()
     accelerator.wait_for_everyone()
-    tracker.end()
     return trained
 
 

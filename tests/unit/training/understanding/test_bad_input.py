@@ -256,6 +256,7 @@ def test_without_validation_and_patience_the_last_is_kept(tmp_path: Path) -> Non
     examples = replace(tiny.examples(), validation=())
     trained = train(examples, tiny.arguments(epochs=1.0), tmp_path / "model", encoder=tiny.encoder())
     assert trained.report["best_epoch"] == 1
+    assert len({path.stat().st_mode for path in (tmp_path / "model").iterdir()}) == 1  # all may be read alike
 
 
 def test_early_stopping_is_not_watched_by_what_is_learned() -> None:

@@ -70,6 +70,17 @@ def test_tensorboard_has_what_was_logged(tmp_path: Path) -> None:
     assert rates[-1] == pytest.approx(3e-3 / 8)
 
 
+def test_trackers_hear_of_the_end_of_a_training_that_breaks_off(tmp_path: Path) -> None:
+    class Breaking(Noted):
+        def log(self, step: int, figures: Mapping[str, float]) -> None:
+            raise KeyboardInterrupt
+
+    noted = Breaking()
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny.examples(), tiny.arguments(), tmp_path / "model", encoder=tiny.encoder(), tracker=noted)
+    assert noted.ended == 1
+
+
 def test_tensorboard_forgets_what_a_killed_training_did_after_its_checkpoint(tmp_path: Path) -> None:
     first = TensorBoard(tmp_path)
     first.start(10, {"seed": 0})
