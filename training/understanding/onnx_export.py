@@ -54,12 +54,10 @@ def export(trained: Trained, file: Path) -> dict[str, float]:
     Raises:
         ValueError: ONNX Runtime computes something else than torch.
     """
-    model = merged(trained.model)
-    served = _Served(model, trained.temperature, trained.labels.multi_label).eval()
-    outputs = ["intents", "sentence", *([] if model.slot_head is None else ["slots"])]
-    graph = _graph(served, outputs, _positions(model.encoder))
+    served, outputs = _served(trained)
+    graph = _graph(served, outputs, _positions(served.model.encoder))
     onnx.save(graph, str(file))
-    return _compared(served, file, outputs)
+    return check_parity(trained, file)
 
 
 def merged(model: UnderstandingModel) -> UnderstandingModel:
@@ -106,7 +104,9 @@ def _graph(served: _Served, outputs: list[str], positions: int) -> onnx.ModelPro
     return graph
 
 
-def _compared(served: _Served, file: Path, outputs: list[str]) -> dict[str, float]:
+def check_parity(trained: Trained, file: Path) -> dict[str, float]:
+    """Compare ``file`` with torch on batches of random ids. Raises ``ValueError`` where they differ."""
+    served, outputs = _served(trained)
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     differences = []
@@ -123,6 +123,12 @@ def _compared(served: _Served, file: Path, outputs: list[str]) -> dict[str, floa
     if not largest <= MOST_DIFFERENCE:  # NaN, too
         raise ValueError(f"{file}: ONNX Runtime's numbers differ from torch's by {largest:.1e}")
     return {"batches": len(_SHAPES), "largest_difference": round(largest, 8)}
+
+
+def _served(trained: Trained) -> tuple[_Served, list[str]]:
+    model = merged(trained.model)
+    served = _Served(model, trained.temperature, trained.labels.multi_label).eval()
+    return served, ["intents", "sentence", *([] if model.slot_head is None else ["slots"])]
 
 
 def _vocabulary(encoder: Any) -> int:
