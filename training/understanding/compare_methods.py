@@ -9,7 +9,7 @@ done and not made again while its arguments stay the same, so that a comparison 
 and so that several may share the work: let each name some methods.
 
 All ways begin with the same arguments, ``COMMON``, and differ in what ``METHODS`` names. What stands there
-was chosen on validation; ``--split validation`` compares on it.
+was not searched for; ``--split validation`` compares on validation, to choose by.
 """
 
 import argparse
