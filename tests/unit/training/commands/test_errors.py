@@ -106,7 +106,7 @@ def test_one_class_cannot_be_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_without_torch_it_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = run(evaluate.app, "--set", "banking77", "--data", str(tmp_path))
     assert found.exit_code == 1
     assert "torch is not installed: install Frontdesk's extra `training`" in found.output

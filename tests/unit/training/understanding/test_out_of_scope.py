@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training.understanding import out_of_scope
 
 OUTSIDE = 3
 
 
-def judged(seed: int, each: int = 200) -> tuple[np.ndarray, np.ndarray]:
+def judged(seed: int, each: int = 200) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Three intents that stand out, and texts of none, of which half look a little like one."""
     rng = np.random.default_rng(seed)
     targets = np.repeat(np.arange(4), each)
