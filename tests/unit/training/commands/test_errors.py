@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli.context import CliContext
-from training.commands import errors, evaluate, train
+from training.commands import evaluate, train
 from training.commands.errors import told
 
 INTENTS = {"card_lost": "my card is lost", "change_pin": "how do i change the pin", "top_up": "top up please"}
