@@ -25,6 +25,8 @@ def begin(arguments: UnderstandingArguments) -> Accelerator:
 
     Raises ``ValueError`` for a precision that this machine has not.
     """
+    # Accelerate would choose, and warn that it does.
+    os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
     device = PartialState(cpu=not torch.cuda.is_available()).device
     # A process may train several times, each with its own precision.
     AcceleratorState._reset_state()

@@ -7,7 +7,7 @@ from typing import Any, Final
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from training.export.models.e5_tokenizer import build_tokenizer
 from training.export.models.e5_weights import E5Weights, read_e5
@@ -52,8 +52,13 @@ def load(name: str, cache: Path = Path("build/weights")) -> Encoder:
         folder = WeightStore(_WEIGHTS / "cpu.toml", cache).fetch("text_encoder")
         weights = read_e5(folder / "e5-small-q4.bin")
         return Encoder(name, _e5(weights), fast_tokenizer(build_tokenizer(weights)), "query: ", "MIT")
-    model = AutoModel.from_pretrained(name)
+    model = AutoModel.from_pretrained(name, **without_pooler(AutoConfig.from_pretrained(name)))
     return Encoder(name, model, AutoTokenizer.from_pretrained(name, use_fast=True), "", "as the source says")
+
+
+def without_pooler(config: Any) -> dict[str, Any]:
+    """Arguments that leave out the layer behind the first token, which mean pooling does not use."""
+    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
 
 
 def fast_tokenizer(tokenizer: Tokenizer) -> Any:

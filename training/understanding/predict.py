@@ -20,7 +20,7 @@ from training.data.examples import DataError, Slot
 from training.export.publish import flush, swap
 from training.understanding.arguments import UnderstandingArguments
 from training.understanding.batches import Labels, TextBatches, by_length
-from training.understanding.encoders import fast_tokenizer
+from training.understanding.encoders import fast_tokenizer, without_pooler
 from training.understanding.methods.stages import network
 from training.understanding.model import UnderstandingModel
 
@@ -154,7 +154,7 @@ def load(folder: Path) -> Trained:
         described = dict(config["encoder_config"])
         tokenizer = fast_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
         encoder_config = AutoConfig.for_model(described.pop("model_type"), **described)
-        encoder = AutoModel.from_config(encoder_config, **_without_pooler(encoder_config))
+        encoder = AutoModel.from_config(encoder_config, **without_pooler(encoder_config))
         model = network(encoder, tokenizer, labels, arguments, merged=True)
         model.load_state_dict(state)
     except (OSError, ValueError, LookupError, RuntimeError) as error:
@@ -172,10 +172,6 @@ def load(folder: Path) -> Trained:
         out_of_scope=config["out_of_scope"],
         report=report,
     )
-
-
-def _without_pooler(config: Any) -> dict[str, Any]:
-    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

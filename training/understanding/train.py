@@ -319,7 +319,7 @@ def _disturbed(
     disturbed = []
     for text, example, chance in zip(texts, examples, rng.random(len(texts)), strict=True):
         if chance < arguments.typos:
-            disturbed.append(typos(text, rng))
+            disturbed.append(typos(text, rng, language=example.language))
         elif chance < arguments.typos + arguments.asr_errors:
             disturbed.append(asr_errors(text, rng, language=example.language))
         else:

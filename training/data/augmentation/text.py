@@ -148,8 +148,7 @@ def asr_errors(
         text: What was said.
         rng: Draws the errors.
         language: "en" or "zh".
-        confusions: What is taken for what; without it, a table of customers' common
-            words. See ``pronunciation`` for one of any vocabulary.
+        confusions: What is taken for what; without it, a table of customers' common words.
         rates: How often.
     """
     heard = spoken(text, language)
