@@ -1,6 +1,5 @@
 """The backend of rerankers: what a pair is worth, whatever stands beside it in a batch."""
 
-
 import numpy as np
 import pytest
 
