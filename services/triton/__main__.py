@@ -3,10 +3,13 @@
 import argparse
 import signal
 import sys
+import time
 from pathlib import Path
 
 from services.triton.installation import TritonError
 from services.triton.local_server import LocalTriton
+
+_POLL_SECONDS = 0.1
 
 
 def main() -> int:
@@ -28,8 +31,16 @@ def main() -> int:
             metrics_port=arguments.metrics_port,
             models=arguments.models,
         ) as triton:
+            # From here on a signal leaves word and raises nothing: it may come in the middle of anything.
+            told: list[int] = []
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda number, _: told.append(number))
             print(f"Triton is ready on {triton.url}", file=sys.stderr, flush=True)
-            print(f"Triton ended with status {triton.wait()}", file=sys.stderr)
+            while triton.status() is None:
+                if told:
+                    return 0
+                time.sleep(_POLL_SECONDS)
+            print(f"Triton ended with status {triton.status()}", file=sys.stderr)
     except TritonError as error:
         print(f"Triton does not run: {error}", file=sys.stderr)
     return 1

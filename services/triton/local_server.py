@@ -109,11 +109,11 @@ class LocalTriton:
             self.stop()
             raise
 
-    def wait(self) -> int:
-        """Wait until the server ends by itself, and return its exit status."""
+    def status(self) -> int | None:
+        """Give the server's exit status; None while it runs."""
         if self._process is None:
             raise TritonError("Triton was not started")
-        return self._process.wait()
+        return self._process.poll()
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
         """Stop the server and its models' processes; does nothing where none run."""
@@ -125,7 +125,9 @@ class LocalTriton:
             # What did not end by itself, models' processes included.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            # Not for ever: a signal that raised in the middle of Popen's own wait leaves its lock taken.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout_seconds)
             self._remove_stale_memory()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
