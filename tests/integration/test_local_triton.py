@@ -311,10 +311,6 @@ async def test_stopping_leaves_no_processes_and_no_memory(repository: Path, tmp_
     assert memory_regions(ports["grpc_port"]) == []
 
 
-async def _ended(triton: LocalTriton) -> bool:
-    return triton.status() is not None
-
-
 async def test_a_killed_server_starts_again_and_clients_come_back(repository: Path, tmp_path: Path) -> None:
     ports = free_ports()
     killed = LocalTriton(repository, **ports, log_file=tmp_path / "log")
@@ -323,7 +319,7 @@ async def test_a_killed_server_starts_again_and_clients_come_back(repository: Pa
     assert await client.infer(ECHO, words(b"a"), timeout_seconds=5)
 
     os.kill(killed.pid, signal.SIGKILL)
-    await wait_until(lambda: _ended(killed), 10.0)
+    await wait_until(lambda: asyncio.to_thread(lambda: killed.status() is not None), 10.0)
     with pytest.raises(Unavailable):
         await client.infer(ECHO, words(b"a"), timeout_seconds=2)
     assert not await client.ready(ECHO)

@@ -47,3 +47,16 @@ def small_bert() -> Any:
 def small_encoder() -> Encoder:
     """Both."""
     return Encoder("small", small_bert(), small_tokenizer(), "", "none")
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two texts: ids and mask."""
+    ids = torch.tensor([[2, 5, 6, 7, 8, 3], [2, 9, 10, 3, 0, 0]])
+    return ids, (ids != 0).long()
+
+
+def hidden(encoder: Any) -> torch.Tensor:
+    """The last hidden states of ``batch``."""
+    ids, mask = batch()
+    states: torch.Tensor = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
