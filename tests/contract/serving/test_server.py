@@ -208,7 +208,7 @@ async def test_a_cancelled_stream_closes_the_generator_in_its_own_task(served: S
 
 async def test_the_deadline_is_the_servicers_to_divide(served: Served) -> None:
     answer = await synthesize(served, "time", timeout=7)
-    assert 6 < float(answer.audio) <= 7
+    assert 6 < float(answer.audio) < 7.1  # gRPC rounds the deadline up to whole units
 
 
 async def test_rpcs_above_the_limit_are_refused_and_probes_are_not(tts: Tts) -> None:
