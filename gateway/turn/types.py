@@ -45,6 +45,8 @@ class AudioEncoding(StrEnum):
     FLAC = "FLAC"
     OGG_OPUS = "OGG_OPUS"
     MP3 = "MP3"
+    OPUS = "OPUS"
+    """Packets without a container; in calls only."""
 
 
 class SpeechEncoding(StrEnum):
@@ -54,6 +56,8 @@ class SpeechEncoding(StrEnum):
     MULAW = "MULAW"
     ALAW = "ALAW"
     WAV = "WAV"
+    OPUS = "OPUS"
+    """Packets of 20 ms without a container, 48 kHz; in calls only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +308,8 @@ class TurnCompleted:
     answer: str
     timings: tuple[StageTiming, ...]
     replayed: bool = False
+    interrupted: bool = False
+    """The answer is what was heard of it before the customer interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
