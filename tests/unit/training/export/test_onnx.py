@@ -180,7 +180,7 @@ def test_8_bits_are_smaller_and_say_nearly_the_same(exported: tuple[Trained, Pat
     assert kinds["MatMulInteger"] >= 6
     assert kinds["MatMul"] == 0
     table = next(
-        c for c in onnx.load(str(tmp_path / "model.onnx")).graph.initializer if list(c.dims) == [40, 32]
+        c for c in onnx.load(str(tmp_path / "model.onnx")).graph.initializer if list(c.dims) == [60, 32]
     )
     assert table.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)  # the embeddings
     np.testing.assert_allclose(found["intents"], expected["intents"], atol=0.1)

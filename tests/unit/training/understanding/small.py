@@ -1,47 +1,27 @@
-"""An encoder with random weights and its tokenizer, small enough to train in a moment."""
+"""Texts and hidden states of the tiny encoder, for tests of the methods alone."""
 
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import TemplateProcessing
-from transformers import BertConfig, BertModel
 
-from training.understanding.encoders import Encoder, fast_tokenizer
+from tests.unit.training.understanding.tiny import WIDTH, bert, word_piece
+from training.understanding.encoders import Encoder
+
+__all__ = ["WIDTH", "WORDS", "batch", "hidden", "small_bert", "small_encoder", "small_tokenizer"]
 
 WORDS = tuple(
     "where is my card why was i charged a fee how do change pin it about top up lost".split()  # noqa: SIM905
 )
-WIDTH = 32
 
 
 def small_tokenizer() -> Any:
     """Knows ``WORDS``; special tokens are 0 to 4."""
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, "."]
-    plain = Tokenizer(WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    plain.normalizer = BertNormalizer()
-    plain.pre_tokenizer = BertPreTokenizer()
-    plain.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return fast_tokenizer(plain)
+    return word_piece([*WORDS, "."])
 
 
 def small_bert() -> Any:
-    """Two layers, 32 wide; the same each time."""
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40,
-        hidden_size=WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=32,
-    )
-    return BertModel(config, add_pooling_layer=False).eval()
+    """``tiny.bert``, without dropout."""
+    return bert().eval()
 
 
 def small_encoder() -> Encoder:

@@ -1,5 +1,6 @@
 """An encoder, a tokenizer and a set that are small enough to train in a moment."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,13 @@ INTENTS = {
     "change_pin": "how do i change the pin",
     "top_up": "top up the account please",
 }
+WIDTH = 32
 _PADDING = ("today", "now", "please", "again", "then", "thanks", "quickly", "somehow")
 
 
-def tokenizer() -> Any:
-    words = sorted({word for text in (*INTENTS.values(), *_PADDING) for word in text.split()})
-    pieces = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *words,
-        *(f"##{c}" for c in "abcdefghijklmnopqrst"),
-    ]
+def word_piece(words: Sequence[str]) -> Any:
+    """Knows ``words``; special tokens are 0 to 4."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     plain = Tokenizer(WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
     plain.normalizer = BertNormalizer()
     plain.pre_tokenizer = BertPreTokenizer()
@@ -43,17 +37,27 @@ def tokenizer() -> Any:
     return fast_tokenizer(plain)
 
 
-def encoder(pooler: bool = False) -> Encoder:
+def bert(pooler: bool = False) -> Any:
+    """Two layers, ``WIDTH`` wide, random weights; the same each time."""
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=60,
-        hidden_size=32,
+        hidden_size=WIDTH,
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=64,
     )
-    return Encoder("tiny", BertModel(config, add_pooling_layer=pooler), tokenizer(), "", "none")
+    return BertModel(config, add_pooling_layer=pooler)
+
+
+def tokenizer() -> Any:
+    words = sorted({word for text in (*INTENTS.values(), *_PADDING) for word in text.split()})
+    return word_piece([*words, *(f"##{c}" for c in "abcdefghijklmnopqrst")])
+
+
+def encoder(pooler: bool = False) -> Encoder:
+    return Encoder("tiny", bert(pooler), tokenizer(), "", "none")
 
 
 def encoder_folder(folder: Path) -> Path:
