@@ -1,4 +1,4 @@
-"""The Python client for integrators: blocking calls, on grpcio and protobuf alone."""
+"""The Python client for integrators, on grpcio and protobuf alone: blocking, but for live calls."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,8 @@ from frontdesk.tts.v1 import tts_pb2, tts_pb2_grpc
 from frontdesk.vision.v1 import vision_pb2, vision_pb2_grpc
 from google.protobuf import wrappers_pb2
 
-from gateway.client.channel import open_channel
+from gateway.client.call import Call
+from gateway.client.channel import credential, open_channel
 from gateway.client.errors import api_errors
 from gateway.client.results import TurnResult, collect_turn
 
@@ -48,8 +49,10 @@ class FrontdeskClient:
     ) -> None:
         self.target = target
         self.timeout_seconds = timeout_seconds
+        self._root_certificates = root_certificates
+        self._credential = credential(api_key)
         self.channel, self._connection = open_channel(
-            target, api_key, timeout_seconds=timeout_seconds, root_certificates=root_certificates
+            target, self._credential, timeout_seconds=timeout_seconds, root_certificates=root_certificates
         )
         """Carries the credential and the deadline; for calls that have no method here."""
         self._conversations = conversation_pb2_grpc.ConversationServiceStub(self.channel)
@@ -138,6 +141,30 @@ class FrontdeskClient:
                 turn_id=turn_id,
                 answer_audio=answer_audio,
             )
+        )
+
+    def converse(
+        self, config: conversation_pb2.ConverseConfig, *, timeout_seconds: float | None = None
+    ) -> Call:
+        """Hold a live call, in asyncio: audio goes out while events come in.
+
+        ``timeout_seconds`` bounds the whole call; None means as long as the server
+        allows. The call begins when it is entered.
+
+            config = conversation_pb2.ConverseConfig(
+                encoding=asr_pb2.AUDIO_ENCODING_MULAW, sample_rate_hertz=8000
+            )
+            async with client.converse(config) as call:
+                sending = asyncio.create_task(send_frames(call))  # await call.send_audio(frame), …
+                async for event in call:
+                    print(event.WhichOneof("event"))
+        """
+        return Call(
+            self.target,
+            self._credential,
+            config,
+            timeout_seconds=timeout_seconds,
+            root_certificates=self._root_certificates,
         )
 
     def get_conversation(
