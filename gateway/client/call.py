@@ -57,7 +57,7 @@ class Call:
     ) -> None:
         self._stream.cancel()
         if self._channel is not None:
-            await self._channel.close()
+            await self._channel.close(None)
 
     async def send_audio(self, audio: bytes) -> None:
         """Send the next piece of the customer's audio, 20 ms typically; with OPUS one packet."""
