@@ -22,8 +22,9 @@ from gateway.sessions.database import open_database
 from gateway.sessions.media import FileMediaStore
 from gateway.sessions.store import SqlTurnStore
 from gateway.settings import GatewaySettings
+from gateway.turn.answering import Answering
 from gateway.turn.budget import BudgetPlan
-from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
+from gateway.turn.handler import TurnHandler, TurnPorts
 from gateway.turn.perception import Perception
 from gateway.turn.types import Stage
 from gateway.validation import InputLimits
@@ -80,18 +81,12 @@ def compose(settings: GatewaySettings) -> Gateway:
         vision.VisionClient(channels["vision"]),
         text.TextClient(channels["text"]),
     )
-    answering = dialogue.DialogueClient(channels["dialogue"])
+    answers = dialogue.DialogueClient(channels["dialogue"])
+    answering = Answering(answers, tts.TtsClient(channels["tts"]), settings.speech_stall_seconds)
     plan = BudgetPlan(most_seconds={Stage.VISION: settings.vision_limit_seconds})
-    ports = TurnPorts(
-        perception=perception,
-        dialogue=answering,
-        synthesizer=tts.TtsClient(channels["tts"]),
-        store=store,
-        clock=clock,
-    )
     conversations = servicer.ConversationServicer(
-        TurnHandler(ports, TurnLimits(plan, speech_stall_seconds=settings.speech_stall_seconds)),
-        Explainer(store, perception, answering, clock, ExplanationLimits(plan=plan)),
+        TurnHandler(TurnPorts(perception, answering, store, clock, plan)),
+        Explainer(store, perception, answers, clock, ExplanationLimits(plan=plan)),
         store,
         credentials,
         InputLimits(

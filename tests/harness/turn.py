@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.turn.handler import TurnHandler, TurnLimits, TurnPorts
+from gateway.turn.answering import Answering
+from gateway.turn.handler import TurnHandler, TurnPorts
 from gateway.turn.perception import Perception
 from gateway.turn.types import AudioInput, CustomerTurn, ImageInput, SpeechRequest, Stage, TimedEvent
 from services.serving.errors import FrontdeskError
@@ -37,8 +38,8 @@ class Desk:
 
     def handler(self) -> TurnHandler:
         perception = Perception(self.recognizer, self.image_reader, self.embedder)
-        ports = TurnPorts(perception, self.dialogue, self.synthesizer, self.store, VirtualClock())
-        return TurnHandler(ports, TurnLimits(speech_stall_seconds=5.0))
+        answering = Answering(self.dialogue, self.synthesizer, speech_stall_seconds=5.0)
+        return TurnHandler(TurnPorts(perception, answering, self.store, VirtualClock()))
 
     def work(self, stage: Stage) -> Work:
         return {
