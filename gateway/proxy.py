@@ -98,7 +98,9 @@ class ServiceProxy:
                     task.cancel()
 
         sent = self._checked(request) if isinstance(request, bytes) else each(request)
-        call = start(sent, timeout=remaining_seconds(context), metadata=call_metadata())
+        # Only RPCs that need no deadline get here without one.
+        timeout = None if context.time_remaining() is None else remaining_seconds(context)
+        call = start(sent, timeout=timeout, metadata=call_metadata())
         try:
             yield call
         except grpc.aio.AioRpcError as error:

@@ -1,10 +1,15 @@
 """How much time an RPC has left."""
 
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from services.serving.errors import DeadlineExceeded, InvalidArgument
+
+OPEN_ENDED: Final = frozenset(
+    {"frontdesk.asr.v1.AsrService/StreamingRecognize", "frontdesk.gateway.v1.ConversationService/Converse"}
+)
+"""RPCs that last as long as people talk: a deadline bounds them, but they need none."""
 
 
 def remaining_seconds(context: "grpc.aio.ServicerContext[Any, Any]") -> float:
