@@ -31,6 +31,7 @@ class Encoding(StrEnum):
     FLAC = "FLAC"
     OGG = "OGG_OPUS"
     MP3 = "MP3"
+    OPUS = "OPUS"  # packets without a container: streams alone, see stream_audio
 
 
 _RAW = {Encoding.LINEAR16: ("PCM_16", 2), Encoding.MULAW: ("ULAW", 1), Encoding.ALAW: ("ALAW", 1)}
@@ -65,8 +66,8 @@ class AudioDecoder:
 
         Raises:
             InvalidArgument: AUDIO_EMPTY, AUDIO_TRUNCATED, AUDIO_HEADER_WRONG, AUDIO_UNDECODABLE,
-                AUDIO_NOT_FINITE, ENCODING_UNKNOWN, ENCODING_MISMATCH, SAMPLE_RATE_INVALID,
-                SAMPLE_RATE_MISMATCH, CHANNEL_COUNT_INVALID or CHANNEL_COUNT_MISMATCH.
+                AUDIO_NOT_FINITE, ENCODING_UNKNOWN, ENCODING_MISMATCH, ENCODING_STREAM_ONLY,
+                SAMPLE_RATE_INVALID, SAMPLE_RATE_MISMATCH, CHANNEL_COUNT_INVALID or CHANNEL_COUNT_MISMATCH.
             ResourceExhausted: AUDIO_TOO_LARGE or AUDIO_TOO_LONG.
         """
         if not audio:
@@ -76,6 +77,12 @@ class AudioDecoder:
                 "AUDIO_TOO_LARGE",
                 f"audio has {len(audio)} bytes: send at most {self._max_bytes}",
                 metadata={"max_bytes": str(self._max_bytes)},
+            )
+        if given.encoding is Encoding.OPUS:
+            raise InvalidArgument(
+                "ENCODING_STREAM_ONLY",
+                "Opus packets come without a container only in streams: send OGG_OPUS, or stream them",
+                field="config.encoding",
             )
         _check_format(given)
         encoding = _agree(given.encoding, sniff(audio))

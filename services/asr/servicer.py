@@ -24,6 +24,7 @@ _ENCODINGS = {
     asr_pb2.AUDIO_ENCODING_FLAC: Encoding.FLAC,
     asr_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG,
     asr_pb2.AUDIO_ENCODING_MP3: Encoding.MP3,
+    asr_pb2.AUDIO_ENCODING_OPUS: Encoding.OPUS,
 }
 _LANGUAGES = {"en": "en", "zh": "zh", "cmn": "zh"}
 

@@ -1,5 +1,6 @@
 """Voice activity detection by Silero VAD, without torch."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,19 @@ from services.serving.errors import FailedPrecondition
 FRAME_SAMPLES = 512
 """Samples at 16 kHz (32 ms) that one probability stands for."""
 
-_CONTEXT_SAMPLES = 64
+CONTEXT_SAMPLES = 64
+"""Samples before a frame that the model hears with it."""
+
 _STATE_SHAPE = (1, 1, 128)
 _FRAMES_A_CALL = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class VadState:
+    """What the model remembers of the frames so far: its LSTM's hidden and cell state, each [1, 1, 128]."""
+
+    hidden: NDArray[np.float32]
+    cell: NDArray[np.float32]
 
 
 class SileroVad:
@@ -41,18 +52,32 @@ class SileroVad:
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of speech (0 to 1) for each 32 ms of mono 16 kHz samples, the last one padded."""
+        if not len(samples):
+            return np.zeros(0, np.float32)
         count = -(-len(samples) // FRAME_SAMPLES)
-        padded = np.zeros(_CONTEXT_SAMPLES + count * FRAME_SAMPLES, np.float32)
-        padded[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(samples)] = samples
+        padded = np.zeros(CONTEXT_SAMPLES + count * FRAME_SAMPLES, np.float32)
+        padded[CONTEXT_SAMPLES : CONTEXT_SAMPLES + len(samples)] = samples
+        return self.frames(padded, self.start())[0]
+
+    def start(self) -> VadState:
+        """The state before the first frame."""
+        nothing = np.zeros(_STATE_SHAPE, np.float32)
+        return VadState(nothing, nothing)
+
+    def frames(self, samples: NDArray[np.float32], state: VadState) -> tuple[NDArray[np.float32], VadState]:
+        """Probabilities of whole frames that go on from ``state``, and the state after them.
+
+        ``samples``: the last ``CONTEXT_SAMPLES`` before the frames (zeros at the start), then the frames.
+        """
         # Each frame is heard after the end of the one before it.
-        windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT_SAMPLES + FRAME_SAMPLES)
+        windows = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT_SAMPLES + FRAME_SAMPLES)
         frames = windows[::FRAME_SAMPLES]
-        hidden = cell = np.zeros(_STATE_SHAPE, np.float32)
         probabilities = [np.zeros(0, np.float32)]
-        for begin in range(0, count, _FRAMES_A_CALL):
+        for begin in range(0, len(frames), _FRAMES_A_CALL):
             block = np.ascontiguousarray(frames[begin : begin + _FRAMES_A_CALL])
             some, hidden, cell = self._session.run(
-                ["speech_probs", "hn", "cn"], {"input": block, "h": hidden, "c": cell}
+                ["speech_probs", "hn", "cn"], {"input": block, "h": state.hidden, "c": state.cell}
             )
+            state = VadState(hidden, cell)
             probabilities.append(some.reshape(-1))
-        return np.concatenate(probabilities)
+        return np.concatenate(probabilities), state
