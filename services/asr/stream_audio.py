@@ -61,11 +61,11 @@ class StreamDecoder:
             return samples
         frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = self._rate
-        return _joined(self._resampler.resample(frame))
+        return _clipped(self._resampler.resample(frame))
 
     def finish(self) -> NDArray[np.float32]:
         """The last milliseconds, once, when the stream has ended."""
-        return _joined(self._resampler.resample(None))
+        return _clipped(self._resampler.resample(None))
 
     def _raw(self, data: bytes) -> NDArray[np.float32]:
         width = _WIDTHS[self._encoding] * self._channels
@@ -102,8 +102,7 @@ class StreamDecoder:
                 f"{len(data)} bytes are no Opus packet: send one packet a message, without a container",
                 field="audio",
             ) from error
-        pieces = [frame.to_ndarray()[0] for frame in frames]
-        return np.concatenate([np.zeros(0, np.int16), *pieces]).astype(np.float32) / np.float32(32_768)
+        return _joined(frames) / np.float32(32_768)
 
 
 def _check(encoding: Encoding, sample_rate: int, channels: int) -> None:
@@ -158,8 +157,13 @@ def _g711_values(subtype: str) -> NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
+def _clipped(frames: list[av.AudioFrame]) -> NDArray[np.float32]:
+    """Filters overshoot where a sound is as loud as can be."""
+    return np.clip(_joined(frames), np.float32(-1), np.float32(1))
+
+
 def _joined(frames: list[av.AudioFrame]) -> NDArray[np.float32]:
-    pieces = [frame.to_ndarray()[0] for frame in frames]
-    # Filters overshoot where a sound is as loud as can be.
-    samples: NDArray[np.float32] = np.concatenate([np.zeros(0, np.float32), *pieces])
-    return np.clip(samples, np.float32(-1), np.float32(1))
+    samples: NDArray[np.float32] = np.concatenate(
+        [np.zeros(0, np.float32), *(frame.to_ndarray()[0] for frame in frames)], dtype=np.float32
+    )
+    return samples
