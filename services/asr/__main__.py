@@ -10,6 +10,7 @@ from services.asr.model import ASR_EN, ASR_MULTILINGUAL
 from services.asr.recognizer import Recognizer
 from services.asr.servicer import AsrServicer
 from services.asr.settings import AsrSettings
+from services.asr.transcriber import Transcriber
 from services.asr.vad import FRAME_SAMPLES, SileroVad
 from services.inference.client import TritonClient
 from services.serving.run import run
@@ -23,7 +24,7 @@ async def main(settings: AsrSettings) -> None:
         inference=triton,
         voice_activity=SileroVad(settings.vad_model),
         frame_seconds=FRAME_SAMPLES / SAMPLE_RATE,
-        simplify=opencc.OpenCC("t2s").convert,
+        transcriber=Transcriber(triton, opencc.OpenCC("t2s").convert),
     )
     decoder = AudioDecoder(max_bytes=settings.max_audio_bytes, max_seconds=settings.max_audio_seconds)
     servicer = AsrServicer(decoder, recognizer)

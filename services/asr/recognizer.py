@@ -1,9 +1,8 @@
-"""Samples → words: hears only where somebody speaks, and believes only what sounds like speech. Pure."""
+"""A whole recording → its words: has a piece transcribed wherever somebody speaks. Pure."""
 
 import asyncio
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -12,25 +11,16 @@ import structlog
 from numpy.typing import NDArray
 
 from services.asr.acoustic import AcousticFeatures, acoustic_features
-from services.asr.model import ASR_EN, ASR_MULTILINGUAL, SAMPLE_RATE, VERSION
+from services.asr.model import SAMPLE_RATE
 from services.asr.speech import Span, SpeechRules, around, find_speech, pieces
-from services.inference.port import InferenceClient, Tensors
+from services.asr.transcriber import Transcriber, Transcription, Word
+from services.inference.port import InferenceClient
 from services.serving.errors import DeadlineExceeded, FrontdeskError
 
 FEATURES_GRACE_SECONDS: Final = 0.5
 """How long words that are there wait for acoustic features, which take a tenth of their time."""
 
 _log = structlog.stdlib.get_logger("frontdesk.asr")
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """Seconds from the start of the audio; ``confidence`` from 0 to 1."""
-
-    text: str
-    begin: float
-    end: float
-    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +43,6 @@ class Recognition:
         return float(np.mean([word.confidence for word in self.words])) if self.words else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BeliefRules:
-    """When the model's words are believed. It was trained to write something whatever it hears."""
-
-    no_speech: float = 0.8
-    """With this probability that nobody speaks, words need"""
-    confident: float = 0.4
-    """this confidence;"""
-    least_confident: float = 0.12
-    """and this one in any case: on music it falls to 0.03, on speech through a telephone to 0.22."""
-    compression: float = 2.4
-    """Text that zlib makes smaller than one by this is a loop (Whisper's own limit)."""
-    outside: float = 0.25
-    """Seconds that a word may lie off from where somebody speaks."""
-
-
 class VoiceActivity(Protocol):
     """Probability of speech for every frame of mono 16 kHz samples."""
 
@@ -84,10 +58,8 @@ class Recognizer:
     inference: InferenceClient
     voice_activity: VoiceActivity
     frame_seconds: float
-    simplify: Callable[[str], str]
-    """Traditional to simplified characters."""
+    transcriber: Transcriber
     speech: SpeechRules = field(default_factory=SpeechRules)
-    belief: BeliefRules = field(default_factory=BeliefRules)
 
     async def recognize(
         self,
@@ -147,7 +119,7 @@ class Recognizer:
         nobody = Recognition("", language, 1.0 if language else 0.0, (), "")
         # The longest piece first: it shows the language best, and one language is assumed for the whole.
         order = sorted(range(len(groups)), key=lambda i: groups[i][0].begin - groups[i][-1].end)
-        heard: dict[int, Recognition] = {}
+        heard: dict[int, Transcription] = {}
         for index in order:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -174,68 +146,19 @@ class Recognizer:
         language: str,
         seconds: float,
         timeout_seconds: float,
-    ) -> Recognition | None:
+    ) -> Transcription | None:
         """The words of one piece; None when they are not to be believed."""
-        spec = ASR_EN if language == "en" else ASR_MULTILINGUAL
         whole = around(group, seconds, self.speech)
         begin = round(whole.begin * SAMPLE_RATE)
-        part = samples[begin : round(whole.end * SAMPLE_RATE)]
-        inputs = {"samples": part, "language": np.array([language.encode()], np.object_)}
-        tensors = await self.inference.infer(spec, inputs, timeout_seconds=timeout_seconds)
-        if not self._believed(tensors):
-            return None
-        found: str = tensors["heard_language"][0].decode()
-        words = _words(tensors, begin / SAMPLE_RATE, seconds)
-        spoken = tuple(word for word in words if self._spoken(word, group))
-        if not spoken:
-            return None
-        transcript = tensors["text"][0].decode() if len(spoken) == len(words) else _join(spoken, found)
-        if found == "zh":
-            transcript = self.simplify(transcript)
-            spoken = tuple(replace(word, text=self.simplify(word.text)) for word in spoken)
-        return Recognition(
-            transcript=transcript,
-            language=found,
-            language_confidence=_unit(tensors["language_probability"][0]),
-            words=spoken,
-            model=f"{spec.name}@{VERSION}",
+        return await self.transcriber.transcribe(
+            samples[begin : round(whole.end * SAMPLE_RATE)],
+            begin=begin / SAMPLE_RATE,
+            spans=group,
+            language=language,
+            timeout_seconds=timeout_seconds,
         )
 
-    def _believed(self, tensors: Tensors) -> bool:
-        text: bytes = tensors["text"][0]
-        # The model's backend has tried again already with all of its window.
-        if len(text) > self.belief.compression * len(zlib.compress(text)):
-            return False
-        confidence = float(tensors["confidence"][0])
-        if float(tensors["no_speech_probability"][0]) >= self.belief.no_speech:
-            return confidence >= self.belief.confident
-        return confidence >= self.belief.least_confident
 
-    def _spoken(self, word: Word, group: Sequence[Span]) -> bool:
-        slack = self.belief.outside
-        return any(word.begin < span.end + slack and word.end > span.begin - slack for span in group)
-
-
-def _words(tensors: Tensors, offset: float, seconds: float) -> tuple[Word, ...]:
-    words = []
-    last = 0.0
-    for text, (begin, end), confidence in zip(
-        tensors["words"], tensors["word_times"], tensors["word_probabilities"], strict=True
-    ):
-        begin = min(max(float(begin) + offset, last), seconds)
-        last = min(max(float(end) + offset, begin), seconds)
-        words.append(Word(text.decode(), begin, last, _unit(confidence)))
-    return tuple(words)
-
-
-def _join(words: Sequence[Word], language: str) -> str:
-    return ("" if language == "zh" else " ").join(word.text for word in words)
-
-
-def _language(heard: dict[int, Recognition]) -> str:
+def _language(heard: dict[int, Transcription]) -> str:
     """The language of the first piece that was heard, which is the longest."""
     return next((piece.language for piece in heard.values()), "")
-
-
-def _unit(value: float) -> float:
-    return min(max(float(value), 0.0), 1.0)

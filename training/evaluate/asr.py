@@ -38,6 +38,7 @@ from services.asr.model import ACOUSTIC, ASR_EN, ASR_MULTILINGUAL
 from services.asr.recognizer import Recognizer
 from services.asr.servicer import AsrServicer
 from services.asr.settings import AsrSettings
+from services.asr.transcriber import Transcriber
 from services.asr.vad import FRAME_SAMPLES, SileroVad
 from services.inference.client import TritonClient
 from services.inference.spec import ModelSpec
@@ -114,7 +115,9 @@ async def service(triton: TritonClient, vad_model: Path) -> AsyncIterator[Recogn
         public.flush()
         settings = AsrSettings(port=0, metrics_port=0, token_public_key_file=Path(public.name))
         frame = FRAME_SAMPLES / SAMPLE_RATE
-        recognizer = Recognizer(triton, SileroVad(vad_model), frame, opencc.OpenCC("t2s").convert)
+        recognizer = Recognizer(
+            triton, SileroVad(vad_model), frame, Transcriber(triton, opencc.OpenCC("t2s").convert)
+        )
         decoder = AudioDecoder(max_bytes=settings.max_audio_bytes, max_seconds=settings.max_audio_seconds)
         add = asr_pb2_grpc.add_AsrServiceServicer_to_server
         registration = Registration("frontdesk.asr.v1.AsrService", add, AsrServicer(decoder, recognizer))

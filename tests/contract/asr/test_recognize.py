@@ -19,6 +19,7 @@ from services.asr.audio import SAMPLE_RATE, AudioDecoder
 from services.asr.model import ACOUSTIC_FRAME_SAMPLES, ACOUSTIC_WIDTH
 from services.asr.recognizer import Recognizer
 from services.asr.servicer import AsrServicer
+from services.asr.transcriber import Transcriber
 from services.inference.port import Tensors
 from services.serving.errors import Unavailable
 from services.serving.server import Registration
@@ -59,7 +60,7 @@ def frames(inputs: Tensors) -> Tensors:
 
 @pytest.fixture
 async def served(inference: FakeInference) -> AsyncIterator[Served]:
-    recognizer = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, str)
+    recognizer = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, Transcriber(inference, str))
     servicer = AsrServicer(AudioDecoder(max_bytes=1 << 20, max_seconds=20.0), recognizer)
     add = asr_pb2_grpc.add_AsrServiceServicer_to_server
     async with serving([Registration(SERVICE.full_name, add, servicer)]) as running:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.asr.acoustic import acoustic_features
 from services.asr.model import ACOUSTIC_WIDTH, SAMPLE_RATE
 from services.asr.recognizer import Recognition, Recognizer
+from services.asr.transcriber import Transcriber
 from services.inference.port import Tensors
 from services.serving.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.fakes.inference import Compute, FakeInference
@@ -28,7 +29,7 @@ def hearing(
     words: Compute = lambda _: answer(), acoustic: Compute = frames
 ) -> tuple[Recognizer, FakeInference]:
     inference = FakeInference({"asr_en": words, "acoustic": acoustic}, MANIFEST)
-    return Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, str), inference
+    return Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, Transcriber(inference, str)), inference
 
 
 async def recognize(
@@ -104,7 +105,7 @@ async def test_a_model_of_another_release_leaves_the_words() -> None:
     inference = FakeInference({"asr_en": lambda _: answer(), "acoustic": frames}, {"acoustic": {}})
     with pytest.raises(FailedPrecondition):
         await acoustic_features(inference, UTTERANCE, timeout_seconds=1.0)
-    hears = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, str)
+    hears = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, Transcriber(inference, str))
     recognition = await recognize(hears)
     assert (recognition.transcript, recognition.features) == ("Hello, shop.", None)
 

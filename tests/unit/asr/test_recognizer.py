@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.asr.model import SAMPLE_RATE
 from services.asr.recognizer import Recognition, Recognizer
+from services.asr.transcriber import Transcriber
 from services.inference.port import Tensors
 from services.serving.errors import DeadlineExceeded, Unavailable
 from tests.fakes.inference import FakeInference
@@ -60,7 +61,12 @@ def recognizer(
     )
     simplify = {ord("隨"): "随"}
     return (
-        Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, lambda text: text.translate(simplify)),
+        Recognizer(
+            inference,
+            loud_is_speech,
+            FRAME / SAMPLE_RATE,
+            Transcriber(inference, lambda text: text.translate(simplify)),
+        ),
         inference,
     )
 
