@@ -1,0 +1,1 @@
+"""How soon and how surely the end of a customer's turn is told, on real recordings."""
