@@ -6,13 +6,14 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-import numpy as np
 from frontdesk.tts.v1 import tts_pb2, tts_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from services.serving.deadlines import remaining_seconds
 from services.serving.errors import InvalidArgument, ResourceExhausted
-from services.tts.encoding import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoding, wav_header
+from services.serving.identity import current_caller
+from services.tts import opus
+from services.tts.encoding import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoding, Piece, wav_header
 from services.tts.model import SAMPLE_RATE
 from services.tts.normalize import codes
 from services.tts.synthesizer import Style, Synthesizer
@@ -24,15 +25,12 @@ _ENCODINGS = {
     tts_pb2.OUTPUT_ENCODING_MULAW: Encoding.MULAW,
     tts_pb2.OUTPUT_ENCODING_ALAW: Encoding.ALAW,
     tts_pb2.OUTPUT_ENCODING_WAV: Encoding.WAV,
+    tts_pb2.OUTPUT_ENCODING_OPUS: Encoding.OPUS,
 }
 _NAMES = {
-    Encoding.LINEAR16: tts_pb2.OUTPUT_ENCODING_LINEAR16,
-    Encoding.MULAW: tts_pb2.OUTPUT_ENCODING_MULAW,
-    Encoding.ALAW: tts_pb2.OUTPUT_ENCODING_ALAW,
-    Encoding.WAV: tts_pb2.OUTPUT_ENCODING_WAV,
+    encoding: name for name, encoding in _ENCODINGS.items() if name != tts_pb2.OUTPUT_ENCODING_UNSPECIFIED
 }
 _LANGUAGES = {"en": "en", "zh": "zh", "cmn": "zh"}
-_NOTHING = np.zeros(0, np.float32)
 
 
 class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
@@ -50,6 +48,12 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
     ) -> tts_pb2.SynthesizeResponse:
         """Speak a text and return the audio whole."""
         audio_format = _format(request.format)
+        if audio_format.encoding is Encoding.OPUS:
+            raise InvalidArgument(
+                "ENCODING_NEEDS_STREAM",
+                "Opus is given packet by packet: call StreamingSynthesize, or name another encoding",
+                field="format.encoding",
+            )
         style = self._style(request.voice, request.text)
         self._check_length(len(request.text))
         if not codes.has_speech(request.text):
@@ -57,12 +61,17 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         encoder = AudioEncoder(audio_format, header=False)
         audio = bytearray()
         speech = self._synthesizer.speak(
-            _once(request.text), style, timeout_seconds=remaining_seconds(context)
+            _whole(request.text),
+            style,
+            tenant=current_caller().tenant,
+            timeout_seconds=remaining_seconds(context),
         )
         async with aclosing(speech):
             async for samples in speech:
-                audio += encoder.encode(samples)
-        audio += encoder.encode(_NOTHING, last=True)
+                for piece in encoder.encode(samples):
+                    audio += piece.audio
+        for piece in encoder.finish():
+            audio += piece.audio
         if not encoder.samples:
             raise _nothing_to_say()
         if audio_format.encoding is Encoding.WAV:
@@ -86,30 +95,30 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         pieces = self._pieces(request_iterator)
         # The language of the first text decides about the voice, so that text is read first.
         beginning = ""
-        async for piece in pieces:
-            beginning += piece
+        async for text in pieces:
+            beginning += text
             if any(character.isalpha() for character in beginning):
                 break
         style = self._style(config.voice, beginning)
         encoder = AudioEncoder(audio_format)
         speech = self._synthesizer.speak(
-            _after(beginning, pieces), style, timeout_seconds=remaining_seconds(context)
+            _after(beginning, pieces),
+            style,
+            tenant=current_caller().tenant,
+            timeout_seconds=remaining_seconds(context),
         )
         first, spoken = True, False
         async with aclosing(speech):
             async for samples in speech:
                 spoken = True
-                before = encoder.samples
-                audio = encoder.encode(samples)
-                if audio:
-                    yield _chunk(audio, before, audio_format, first)
+                for piece in encoder.encode(samples):
+                    yield _response(piece, audio_format, first)
                     first = False
         if not spoken:
             raise _nothing_to_say()
-        before = encoder.samples
-        audio = encoder.encode(_NOTHING, last=True)
-        if audio:
-            yield _chunk(audio, before, audio_format, first)
+        for piece in encoder.finish():
+            yield _response(piece, audio_format, first)
+            first = False
 
     async def ListVoices(  # noqa: N802 (the RPC's name)
         self,
@@ -175,8 +184,8 @@ async def _config(
     raise InvalidArgument("CONFIG_EXPECTED", "a stream begins with its config: send it first", field="config")
 
 
-async def _once(text: str) -> AsyncIterator[str]:
-    yield text
+async def _whole(text: str) -> AsyncIterator[str]:
+    yield text + "\n"  # nothing follows, so that no sentence waits for what does
 
 
 async def _after(beginning: str, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -191,7 +200,13 @@ def _format(wanted: tts_pb2.OutputFormat) -> AudioFormat:
         raise InvalidArgument(
             "ENCODING_UNKNOWN", f"{int(wanted.encoding)} is no audio encoding", field="format.encoding"
         )
-    rate = wanted.sample_rate_hertz or SAMPLE_RATE
+    if encoding is Encoding.OPUS and wanted.sample_rate_hertz not in (0, opus.SAMPLE_RATE):
+        raise InvalidArgument(
+            "SAMPLE_RATE_UNSUPPORTED",
+            f"Opus has {opus.SAMPLE_RATE} samples a second: name that, or leave sample_rate_hertz out",
+            field="format.sample_rate_hertz",
+        )
+    rate = wanted.sample_rate_hertz or (opus.SAMPLE_RATE if encoding is Encoding.OPUS else SAMPLE_RATE)
     if rate not in SAMPLE_RATES:
         raise InvalidArgument(
             "SAMPLE_RATE_UNSUPPORTED",
@@ -207,13 +222,11 @@ def _wire_format(audio_format: AudioFormat) -> tts_pb2.OutputFormat:
     )
 
 
-def _chunk(
-    audio: bytes, samples_before: int, audio_format: AudioFormat, first: bool
-) -> tts_pb2.StreamingSynthesizeResponse:
+def _response(piece: Piece, audio_format: AudioFormat, first: bool) -> tts_pb2.StreamingSynthesizeResponse:
     return tts_pb2.StreamingSynthesizeResponse(
-        audio=audio,
+        audio=piece.audio,
         format=_wire_format(audio_format) if first else None,
-        start_offset=_duration(samples_before / audio_format.sample_rate),
+        start_offset=_duration(piece.start / audio_format.sample_rate),
     )
 
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.serving.settings import ServingSettings
+from services.serving.settings import MEBIBYTE, ServingSettings
 
 
 class TtsSettings(ServingSettings):
@@ -17,3 +17,7 @@ class TtsSettings(ServingSettings):
     """Triton's gRPC address."""
     max_text_characters: int = Field(default=5_000, gt=0)
     """Longest text of a request or a stream; RESOURCE_EXHAUSTED above."""
+    cache_max_bytes: int = Field(default=32 * MEBIBYTE, ge=0)
+    """Speech kept for what is said again, 96 kB a second; 0 keeps none."""
+    cache_max_characters: int = Field(default=200, ge=0)
+    """Longest sentence whose speech is kept."""

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from services.inference.port import InferenceClient
 from services.tts.model import SAMPLE_RATE
 from services.tts.normalize import codes, en, zh
-from services.tts.sentences import SentenceCutter
+from services.tts.sentences import Part, SentenceCutter
+from services.tts.speech_cache import SpeechCache, SpeechKey
 from services.tts.voices import Catalogue, Voice, language_of
 
 Samples = NDArray[np.float32]
 
 _SENTENCE_PAUSE_SECONDS = 0.3
+_CLAUSE_PAUSE_SECONDS = 0.12  # as the models pause inside a sentence
 _RUN_PAUSE_SECONDS = 0.08
 _HAN_RUN = re.compile(r"[\u3400-\u9fff](?:[^A-Za-z]*[\u3400-\u9fff])?[，。！？；：、]*")
 
@@ -38,35 +40,40 @@ class Utterance:
 
 
 class Synthesizer:
-    """Speaks sentences one after the other through the inference port."""
+    """Speaks sentences one after the other through the inference port, or from ``cache``."""
 
-    def __init__(self, inference: InferenceClient, catalogue: Catalogue) -> None:
+    def __init__(self, inference: InferenceClient, catalogue: Catalogue, cache: SpeechCache) -> None:
         self._inference = inference
         self._catalogue = catalogue
+        self._cache = cache
 
     async def speak(
-        self, pieces: AsyncIterator[str], style: Style, *, timeout_seconds: float
+        self, pieces: AsyncIterator[str], style: Style, *, tenant: str = "", timeout_seconds: float
     ) -> AsyncGenerator[Samples, None]:
         """Yield chunks of samples (24 kHz, -1 to 1) while the text still comes.
 
-        A sentence is spoken once it is complete. ``aclose()`` stops the model. A text without a
-        word in it yields nothing. ``timeout_seconds`` bounds each sentence.
+        A sentence is spoken once it is complete, or from its first clause on when that takes too long.
+        ``aclose()`` stops the model. A text without a word in it yields nothing. ``tenant`` is whose
+        speech may be reused. ``timeout_seconds`` bounds each sentence.
         """
         cutter = SentenceCutter()
-        spoken = False
+        spoken = goes_on = False
 
-        async def said(sentences: Sequence[str]) -> AsyncGenerator[Samples, None]:
-            nonlocal spoken
-            for sentence in sentences:
-                for index, utterance in enumerate(self.utterances(sentence, style.voice)):
-                    pause = _RUN_PAUSE_SECONDS if index else _SENTENCE_PAUSE_SECONDS
-                    async with aclosing(self._stream(utterance, style.speed, timeout_seconds)) as chunks:
+        async def said(parts: Sequence[Part]) -> AsyncGenerator[Samples, None]:
+            nonlocal spoken, goes_on
+            for part in parts:
+                pause = _CLAUSE_PAUSE_SECONDS if goes_on else _SENTENCE_PAUSE_SECONDS
+                goes_on = part.goes_on
+                for utterance in self.utterances(part.text, style.voice):
+                    chunks = self._speech(utterance, style.speed, tenant, timeout_seconds)
+                    async with aclosing(chunks):
                         first = True
                         async for chunk in chunks:
                             if first and spoken:
                                 yield _silence(pause / style.speed)
                             first, spoken = False, True
                             yield chunk
+                    pause = _RUN_PAUSE_SECONDS
 
         async for piece in pieces:
             async with aclosing(said(cutter.feed(piece))) as chunks:
@@ -91,6 +98,25 @@ class Synthesizer:
             parts += _spoken(run.group(), self._catalogue.default("zh"))
             position = run.end()
         return parts + _spoken(sentence[position:], voice)
+
+    async def _speech(
+        self, utterance: Utterance, speed: float, tenant: str, timeout_seconds: float
+    ) -> AsyncGenerator[Samples, None]:
+        key = SpeechKey(tenant, utterance.voice.name, speed, utterance.text)
+        kept = self._cache.ask(key)
+        if kept is not None:
+            for chunk in kept:
+                yield chunk
+            return
+        keep = self._cache.wants(key)
+        spoken: list[Samples] = []
+        async with aclosing(self._stream(utterance, speed, timeout_seconds)) as chunks:
+            async for chunk in chunks:
+                if keep:
+                    spoken.append(chunk)
+                yield chunk
+        if keep:
+            self._cache.keep(key, spoken)
 
     async def _stream(
         self, utterance: Utterance, speed: float, timeout_seconds: float

@@ -18,6 +18,7 @@ from services.inference.client import TritonClient
 from services.serving.errors import InvalidArgument
 from services.triton.local_server import LocalTriton
 from services.tts.model import SAMPLE_RATE, TTS_EN, TTS_ZH
+from services.tts.speech_cache import SpeechCache
 from services.tts.synthesizer import Style, Synthesizer
 from services.tts.voices import VOICES, Catalogue, Voice
 from tests.harness.spoken_words import character_error_rate, words_of
@@ -52,7 +53,7 @@ async def speak(client: TritonClient, text: str, name: str, speed: float = 1.0) 
     async def pieces() -> AsyncIterator[str]:
         yield text
 
-    synthesizer = Synthesizer(client, Catalogue())
+    synthesizer = Synthesizer(client, Catalogue(), SpeechCache(max_bytes=0, max_characters=0))
     speech = synthesizer.speak(pieces(), Style(voice(name), speed), timeout_seconds=60)
     return np.concatenate([chunk async for chunk in speech])
 

@@ -15,6 +15,7 @@ from services.serving.server import Registration
 from services.triton.local_server import LocalTriton
 from services.tts.model import SAMPLE_RATE, TTS_EN, TTS_ZH
 from services.tts.servicer import TtsServicer
+from services.tts.speech_cache import SpeechCache
 from services.tts.synthesizer import Synthesizer
 from services.tts.voices import Catalogue
 from tests.harness.grpc_server import serving
@@ -61,7 +62,10 @@ async def run(repeats: int) -> dict[str, Any]:
         models = [TTS_EN.name, TTS_ZH.name]
         with LocalTriton(BUILD / "model_repository", log_file=log, models=models, **free_ports()) as triton:
             client, catalogue = TritonClient(triton.url), Catalogue()
-            servicer = TtsServicer(Synthesizer(client, catalogue), catalogue, max_text_characters=5_000)
+            cache = SpeechCache(max_bytes=0, max_characters=0)
+            servicer = TtsServicer(
+                Synthesizer(client, catalogue, cache), catalogue, max_text_characters=5_000
+            )
             registration = Registration(
                 "frontdesk.tts.v1.TtsService", tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer
             )

@@ -8,82 +8,36 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import pytest_asyncio
 import soundfile
-from frontdesk.tts.v1 import tts_pb2, tts_pb2_grpc
+from frontdesk.tts.v1 import tts_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from services.inference.port import Tensors
 from services.serving.errors import Unavailable
-from services.serving.server import Registration
 from services.tts.model import TTS_EN, TTS_ZH
-from services.tts.servicer import TtsServicer
-from services.tts.synthesizer import Synthesizer
-from services.tts.voices import Catalogue
 from tests.contract.conformance import Check, Peer, conformance
+from tests.contract.tts.speaking import (
+    CONFIG,
+    SERVICE,
+    Request,
+    reason,
+    registration,
+    said,
+    stream,
+    stub,
+    synthesize,
+)
 from tests.fakes.inference import FakeInference
-from tests.fakes.speech import SAMPLES_A_CHARACTER, hum
+from tests.fakes.speech import SAMPLES_A_CHARACTER
 from tests.harness.grpc_server import Served, serving
 
-SERVICE = tts_pb2.DESCRIPTOR.services_by_name["TtsService"]
-Request = tts_pb2.StreamingSynthesizeRequest
-CONFIG = Request(config=tts_pb2.StreamingSynthesisConfig())
 UNHEARD_OF: Any = 99
 GOOD: dict[str, list[Message]] = {
     "Synthesize": [tts_pb2.SynthesizeRequest(text="Hello there.")],
     "StreamingSynthesize": [CONFIG, Request(text="Hello "), Request(text="there.")],
     "ListVoices": [tts_pb2.ListVoicesRequest()],
 }
-
-
-def registration(inference: FakeInference) -> Registration:
-    catalogue = Catalogue()
-    servicer = TtsServicer(Synthesizer(inference, catalogue), catalogue, max_text_characters=200)
-    return Registration(SERVICE.full_name, tts_pb2_grpc.add_TtsServiceServicer_to_server, servicer)
-
-
-@pytest.fixture
-def inference() -> FakeInference:
-    return FakeInference({TTS_EN.name: hum, TTS_ZH.name: hum})
-
-
-@pytest_asyncio.fixture
-async def served(inference: FakeInference) -> AsyncIterator[Served]:
-    async with serving([registration(inference)]) as running:
-        yield running
-
-
-def stub(served: Served) -> Any:
-    return tts_pb2_grpc.TtsServiceStub(served.channel)
-
-
-async def synthesize(served: Served, text: str, **fields: Any) -> tts_pb2.SynthesizeResponse:
-    response: tts_pb2.SynthesizeResponse = await stub(served).Synthesize(
-        tts_pb2.SynthesizeRequest(text=text, **fields), timeout=5
-    )
-    return response
-
-
-async def stream(served: Served, *requests: Request) -> list[tts_pb2.StreamingSynthesizeResponse]:
-    return [chunk async for chunk in stub(served).StreamingSynthesize(iter(requests), timeout=5)]
-
-
-def reason(error: grpc.aio.AioRpcError) -> str:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    return str(info.reason)
-
-
-def said(inference: FakeInference) -> list[tuple[str, str, str]]:
-    """(model, voice, text) of each sentence that reached a model."""
-    return [
-        (model, inputs["voice"][0].decode(), inputs["text"][0].decode()) for model, inputs in inference.calls
-    ]
 
 
 @conformance(SERVICE)

@@ -1,6 +1,7 @@
 """Audio has the length and the bytes that were asked for, and no seams between chunks."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.tts.encoding import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoding, wav_header
 
-NOTHING = np.zeros(0, np.float32)
+SAMPLE_BYTES = {Encoding.LINEAR16: 2, Encoding.WAV: 2, Encoding.MULAW: 1, Encoding.ALAW: 1}
 
 
 def tone(seconds: float = 1.0) -> NDArray[np.float32]:
@@ -19,15 +20,28 @@ def tone(seconds: float = 1.0) -> NDArray[np.float32]:
 
 def encoded(audio_format: AudioFormat, chunks: list[NDArray[np.float32]], header: bool = False) -> bytes:
     encoder = AudioEncoder(audio_format, header=header)
-    return b"".join(encoder.encode(chunk) for chunk in chunks) + encoder.encode(NOTHING, last=True)
+    pieces = [piece for chunk in chunks for piece in encoder.encode(chunk)] + [*encoder.finish()]
+    return b"".join(piece.audio for piece in pieces)
 
 
 @pytest.mark.parametrize("rate", SAMPLE_RATES)
-@pytest.mark.parametrize("encoding", list(Encoding))
+@pytest.mark.parametrize("encoding", list(SAMPLE_BYTES))
 def test_a_second_is_a_second(encoding: Encoding, rate: int) -> None:
-    audio_format = AudioFormat(encoding, rate)
-    audio = encoded(audio_format, np.array_split(tone(), 7))
-    assert len(audio) == rate * audio_format.bytes_per_sample
+    audio = encoded(AudioFormat(encoding, rate), np.array_split(tone(), 7))
+    assert len(audio) == rate * SAMPLE_BYTES[encoding]
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_each_piece_says_where_it_starts(encoding: Encoding) -> None:
+    encoder = AudioEncoder(AudioFormat(encoding, 48_000))
+    pieces = [piece for chunk in np.array_split(tone(), 7) for piece in encoder.encode(chunk)]
+    pieces += encoder.finish()
+    assert len(pieces) > 5
+    assert pieces[0].start == 0
+    for before, after in pairwise(pieces):
+        header = 44 if encoding is Encoding.WAV and before is pieces[0] else 0
+        samples = 960 if encoding is Encoding.OPUS else (len(before.audio) - header) // SAMPLE_BYTES[encoding]
+        assert after.start == before.start + samples
 
 
 @pytest.mark.parametrize("rate", SAMPLE_RATES)
