@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from gateway.cli import explain, knowledge, pictures, speech, status, turn
+from gateway.cli import call, explain, knowledge, pictures, speech, status, turn
 from gateway.cli.context import CliContext, UsageError
 from gateway.client import FrontdeskApiError, api_errors
 
@@ -50,6 +50,7 @@ def build_app() -> typer.Typer:
         context.call_on_close(context.obj.close)
 
     app.command()(turn.turn)
+    app.command()(call.call)
     app.command()(explain.explain)
     app.command()(speech.transcribe)
     app.command()(speech.speak)

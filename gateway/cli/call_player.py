@@ -150,14 +150,17 @@ async def play_call(
     end: CallEnd | None = None,
     on_event: Callable[[TimedEvent], None] = lambda event: None,
     loudspeaker: Loudspeaker | None = None,
+    hang_up: asyncio.Event | None = None,
 ) -> PlayedCall:
     """Hold an entered call to its end.
 
     A frame of 20 ms leaves when its last sample has been spoken. Answers are played
     from when they come; their position is reported every 0.1 s. After the voice's
-    end silence is sent until ``end``. ``on_event`` sees each event as it comes.
+    end silence is sent until ``end``. ``on_event`` sees each event as it comes;
+    ``hang_up`` ends the call when it is set.
     """
-    player = _Player(call, voice, call_format, echo, end or CallEnd(), on_event, loudspeaker)
+    leave = hang_up or asyncio.Event()
+    player = _Player(call, voice, call_format, echo, end or CallEnd(), on_event, loudspeaker, leave)
     return await player.play(sorted(actions, key=lambda action: action.seconds))
 
 
@@ -170,6 +173,7 @@ class _Player:
     end: CallEnd
     on_event: Callable[[TimedEvent], None]
     loudspeaker: Loudspeaker | None
+    leave: asyncio.Event
     events: list[TimedEvent] = field(default_factory=list)
     open_turns: set[str] = field(default_factory=set)
     spoken: list[Samples] = field(default_factory=list)
@@ -262,7 +266,9 @@ class _Player:
             if position and position != reported and number % _REPORT_EVERY_FRAMES == 0:
                 await self.call.report_playback(*position)
                 reported = position
-            if reading.done() or (last_word is not None and not actions and self._is_over(last_word)):
+            if reading.done() or self.leave.is_set():
+                return
+            if last_word is not None and not actions and self._is_over(last_word):
                 return
 
     async def _frames(self) -> AsyncIterator[int]:

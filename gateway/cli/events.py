@@ -1,4 +1,4 @@
-"""Events of a turn as plain dictionaries, for ``--json`` and reports."""
+"""Events of turns and calls as plain dictionaries, for ``--json`` and reports."""
 
 from typing import Any
 
@@ -7,10 +7,13 @@ from frontdesk.gateway.v1 import conversation_pb2
 from google.protobuf.json_format import MessageToDict
 
 
-def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, Any]:
+def event_as_dict(
+    response: conversation_pb2.HandleTurnResponse | conversation_pb2.ConverseResponse,
+) -> dict[str, Any]:
     """Return ``{"t_ms", "type", …fields}``; of audio and pictures the number of bytes.
 
-    The first and the last event name session and turn. Enums are as in ``TurnResult`` ("ANSWER").
+    A turn's first and last event and a call's first name session and turn; each event of a
+    call's turns names the turn. Enums are as in ``TurnResult`` ("ANSWER").
     """
     kind = response.WhichOneof("event") or "unknown"
     fields: dict[str, Any] = MessageToDict(
@@ -28,6 +31,12 @@ def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, An
             fields["reason"] = name.removeprefix("HANDOFF_REASON_")
         case "notice":
             fields["stage"] = _stage(response.notice.stage)
+        case "end_of_turn" if isinstance(response, conversation_pb2.ConverseResponse):
+            ended = conversation_pb2.EndOfTurnReason.Name(response.end_of_turn.reason)
+            fields["reason"] = ended.removeprefix("END_OF_TURN_REASON_")
+        case "goodbye" if isinstance(response, conversation_pb2.ConverseResponse):
+            left = conversation_pb2.GoodbyeReason.Name(response.goodbye.reason)
+            fields["reason"] = left.removeprefix("GOODBYE_REASON_")
         case "turn_completed":
             completed = response.turn_completed
             fields["decision"] = dialogue_pb2.Decision.Name(completed.decision).removeprefix("DECISION_")
@@ -39,8 +48,10 @@ def event_as_dict(response: conversation_pb2.HandleTurnResponse) -> dict[str, An
                 }
                 for timing in completed.timings
             ]
-    if kind in ("turn_started", "turn_completed"):
+    if kind in ("call_started", "turn_started", "turn_completed"):
         fields = {"session_id": response.session_id, "turn_id": response.turn_id, **fields}
+    elif isinstance(response, conversation_pb2.ConverseResponse) and response.turn_id:
+        fields = {"turn_id": response.turn_id, **fields}
     offset = response.event_offset.ToTimedelta().total_seconds()
     return {"t_ms": round(offset * 1000, 1), "type": kind, **fields}
 
