@@ -1,5 +1,7 @@
 """Runs the gateway: ``python -m gateway``."""
 
+from prometheus_client import CollectorRegistry
+
 from gateway.composition import compose
 from gateway.settings import GatewaySettings
 from services.serving.run import run
@@ -8,7 +10,8 @@ from services.serving.server import serve
 
 async def main(settings: GatewaySettings) -> None:
     """Serve until told to stop."""
-    gateway = compose(settings)
+    registry = CollectorRegistry()
+    gateway = compose(settings, registry)
     await serve(
         settings,
         gateway.registrations,
@@ -16,6 +19,8 @@ async def main(settings: GatewaySettings) -> None:
         close=gateway.close,
         authenticate=gateway.credentials.authenticate,
         interceptors=gateway.interceptors,
+        registry=registry,
+        drain=gateway.drain,
     )
 
 

@@ -10,13 +10,20 @@ from frontdesk.gateway.v1 import conversation_pb2_grpc
 from frontdesk.text.v1 import text_pb2
 from frontdesk.tts.v1 import tts_pb2
 from frontdesk.vision.v1 import vision_pb2
+from prometheus_client import CollectorRegistry
 
 from gateway import servicer
-from gateway.clients import asr, dialogue, text, tts, vision
+from gateway.call.call import Calls
+from gateway.call.ports import CallPorts
+from gateway.call.types import CallLimits
+from gateway.call_metrics import PrometheusCallMetrics
+from gateway.clients import asr, dialogue, live_asr, text, tts, vision
 from gateway.clock import SystemClock
+from gateway.converse import Converse
 from gateway.credentials import Credentials, Tenant, development_tenant, read_tenants
 from gateway.explanation.explainer import Explainer, ExplanationLimits
 from gateway.health import PeerHealthInterceptor
+from gateway.ogg_opus import pack_opus
 from gateway.proxy import ServiceProxy
 from gateway.sessions.database import open_database
 from gateway.sessions.media import FileMediaStore
@@ -54,10 +61,12 @@ class Gateway:
     credentials: Credentials
     store: SqlTurnStore
     close: Sequence[Callable[[], Awaitable[object]]]
+    drain: Callable[[], None]
+    """Ends the calls, which would not end by themselves."""
 
 
-def compose(settings: GatewaySettings) -> Gateway:
-    """Open the stores and channels. Call it in the event loop that serves.
+def compose(settings: GatewaySettings, registry: CollectorRegistry | None = None) -> Gateway:
+    """Open the stores and channels. Call it in the event loop that serves. ``registry`` takes the metrics.
 
     FailedPrecondition when a file named by the settings cannot be used.
     """
@@ -84,18 +93,31 @@ def compose(settings: GatewaySettings) -> Gateway:
     answers = dialogue.DialogueClient(channels["dialogue"])
     answering = Answering(answers, tts.TtsClient(channels["tts"]), settings.speech_stall_seconds)
     plan = BudgetPlan(most_seconds={Stage.VISION: settings.vision_limit_seconds})
+    limits = InputLimits(
+        text_characters=settings.max_text_characters,
+        audio_bytes=settings.max_audio_bytes,
+        images=settings.max_images,
+        image_bytes=settings.max_image_bytes,
+    )
+    call_ports = CallPorts(
+        recognizer=live_asr.LiveAsrClient(channels["asr"]),
+        perception=perception,
+        answering=answering,
+        sessions=store,
+        clock=clock,
+        metrics=PrometheusCallMetrics(registry or CollectorRegistry()),
+        pack=pack_opus,
+        plan=plan,
+    )
+    calls = Calls(call_ports, _call_limits(settings), settings.max_calls)
     conversations = servicer.ConversationServicer(
         TurnHandler(TurnPorts(perception, answering, store, clock, plan)),
         Explainer(store, perception, answers, clock, ExplanationLimits(plan=plan)),
         store,
         credentials,
-        InputLimits(
-            text_characters=settings.max_text_characters,
-            audio_bytes=settings.max_audio_bytes,
-            images=settings.max_images,
-            image_bytes=settings.max_image_bytes,
-        ),
+        limits,
         settings.turn_limit_seconds,
+        Converse(calls, credentials, limits, settings.call_idle_seconds),
     )
     own = Registration(
         servicer.SERVICE, conversation_pb2_grpc.add_ConversationServiceServicer_to_server, conversations
@@ -117,6 +139,18 @@ def compose(settings: GatewaySettings) -> Gateway:
         credentials=credentials,
         store=store,
         close=[*(partial(channel.close, None) for channel in channels.values()), close_database],
+        drain=calls.shut_down,
+    )
+
+
+def _call_limits(settings: GatewaySettings) -> CallLimits:
+    return CallLimits(
+        idle_seconds=settings.call_idle_seconds,
+        call_seconds=settings.call_limit_seconds,
+        turn_seconds=settings.turn_limit_seconds,
+        text_characters=settings.max_text_characters,
+        images=settings.max_images,
+        audio_bytes=settings.max_audio_bytes,
     )
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import grpc
 import structlog
 from frontdesk.gateway.v1 import conversation_pb2, conversation_pb2_grpc
 
+from gateway.converse import Converse
 from gateway.credentials import Credentials
 from gateway.explanation.explainer import Explainer
 from gateway.explanation.types import Explanation
@@ -51,6 +52,7 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         credentials: Credentials,
         limits: InputLimits,
         turn_limit_seconds: float,
+        converse: Converse,
     ) -> None:
         self._handler = handler
         self._explainer = explainer
@@ -58,6 +60,7 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
         self._credentials = credentials
         self._limits = limits
         self._turn_limit_seconds = turn_limit_seconds
+        self._converse = converse
 
     async def HandleTurn(  # noqa: N802 (gRPC's names)
         self, request: conversation_pb2.HandleTurnRequest, context: "Context"
@@ -77,6 +80,14 @@ class ConversationServicer(conversation_pb2_grpc.ConversationServiceServicer):
                 response.turn_id = turn.turn_id
                 response.event_offset.FromTimedelta(timed.offset)
                 yield response
+
+    async def Converse(  # type: ignore[override]  # noqa: N802 (it writes itself, to see a reader that stalls)
+        self,
+        request_iterator: AsyncIterator[conversation_pb2.ConverseRequest],
+        context: "Context",
+    ) -> None:
+        """Hold a live call."""
+        await self._converse.hold(request_iterator, context.write)
 
     async def ExplainTurn(  # noqa: N802
         self, request: conversation_pb2.ExplainTurnRequest, context: "Context"

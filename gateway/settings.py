@@ -43,6 +43,12 @@ class GatewaySettings(ServingSettings):
     """Longest time that a turn's pictures are looked at; the turn goes on without the rest."""
     speech_stall_seconds: float = Field(default=10.0, gt=0)
     """The turn goes on without speech when no audio comes for so long."""
+    max_calls: int = Field(default=4, gt=0)
+    """Live calls at the same time; the next is refused at once. As many as two cores hold well."""
+    call_limit_seconds: float = Field(default=7200.0, gt=0)
+    """Longest time that a call may take."""
+    call_idle_seconds: float = Field(default=30.0, gt=0)
+    """A call ends when its client sends or reads nothing for so long."""
     max_text_characters: int = Field(default=4_000, gt=0)
     max_audio_bytes: int = Field(default=16 * MEBIBYTE, gt=0)
     max_images: int = Field(default=8, gt=0)

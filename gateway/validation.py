@@ -57,7 +57,7 @@ def customer_turn(
         domain=domain,
         session_id=session_id,
         turn_id=turn_id,
-        text=_text(request.text, limits),
+        text=turn_text(request.text, limits),
         audio=_audio(request.audio, limits) if request.HasField("audio") else None,
         images=_images(request, limits),
         language_code=language(request.language_code, "language_code"),
@@ -97,7 +97,8 @@ def language(tag: str, field: str) -> str:
     return code
 
 
-def _text(text: str, limits: InputLimits) -> str:
+def turn_text(text: str, limits: InputLimits) -> str:
+    """Return a text; ResourceExhausted when it is too long."""
     if len(text) > limits.text_characters:
         raise _too_large("TEXT_TOO_LONG", "text", len(text), limits.text_characters, "characters")
     return text
@@ -147,19 +148,22 @@ def _audio(audio: conversation_pb2.AudioInput, limits: InputLimits) -> AudioInpu
 def _images(request: conversation_pb2.HandleTurnRequest, limits: InputLimits) -> tuple[ImageInput, ...]:
     if len(request.images) > limits.images:
         raise _too_large("TOO_MANY_IMAGES", "images", len(request.images), limits.images, "pictures")
-    images = []
-    for position, image in enumerate(request.images):
-        field = f"images[{position}].content"
-        content = image.content  # a copy at each access
-        if len(content) > limits.image_bytes:
-            raise _too_large("IMAGE_TOO_LARGE", field, len(content), limits.image_bytes, "bytes")
-        media_type = _media_type(content)
-        if media_type is None:
-            raise InvalidArgument(
-                "IMAGE_UNSUPPORTED", f"{field} is neither JPEG nor PNG nor WebP: convert it", field=field
-            )
-        images.append(ImageInput(content, media_type))
-    return tuple(images)
+    return tuple(
+        image_input(image.content, f"images[{position}].content", limits)
+        for position, image in enumerate(request.images)
+    )
+
+
+def image_input(content: bytes, field: str, limits: InputLimits) -> ImageInput:
+    """Return a picture. ResourceExhausted when it is too large, InvalidArgument when it is none."""
+    if len(content) > limits.image_bytes:
+        raise _too_large("IMAGE_TOO_LARGE", field, len(content), limits.image_bytes, "bytes")
+    media_type = _media_type(content)
+    if media_type is None:
+        raise InvalidArgument(
+            "IMAGE_UNSUPPORTED", f"{field} is neither JPEG nor PNG nor WebP: convert it", field=field
+        )
+    return ImageInput(content, media_type)
 
 
 def _media_type(content: bytes) -> str | None:
@@ -173,7 +177,7 @@ def _media_type(content: bytes) -> str | None:
 
 
 def _speech(config: conversation_pb2.AnswerAudioConfig) -> SpeechRequest:
-    wanted, voice = config.format, config.voice
+    wanted = config.format
     encoding = SpeechEncoding.LINEAR16
     if wanted.encoding:
         if wanted.encoding not in tts_pb2.OutputEncoding.values():
@@ -191,22 +195,22 @@ def _speech(config: conversation_pb2.AnswerAudioConfig) -> SpeechRequest:
             f"speech is made at 8000, 16000, 24000 or 48000 Hz, not {rate}",
             field="answer_audio.format.sample_rate_hertz",
         )
+    return voice_request(config.voice, SpeechFormat(encoding, rate), "answer_audio.voice")
+
+
+def voice_request(voice: tts_pb2.VoiceConfig, speech_format: SpeechFormat, field: str) -> SpeechRequest:
+    """Return the speech wanted of a voice. InvalidArgument names what is wrong with ``field``."""
     pace = voice.speaking_rate
     if pace and not (math.isfinite(pace) and 0.5 <= pace <= 2.0):
         raise InvalidArgument(
-            "SPEAKING_RATE_INVALID",
-            "the speaking rate is 0.5 to 2.0",
-            field="answer_audio.voice.speaking_rate",
+            "SPEAKING_RATE_INVALID", "the speaking rate is 0.5 to 2.0", field=f"{field}.speaking_rate"
         )
     if len(voice.voice) > 100:
         raise InvalidArgument(
-            "VOICE_UNKNOWN", "that is no voice's name: see ListVoices", field="answer_audio.voice.voice"
+            "VOICE_UNKNOWN", "that is no voice's name: see ListVoices", field=f"{field}.voice"
         )
     return SpeechRequest(
-        SpeechFormat(encoding, rate),
-        voice.voice,
-        language(voice.language_code, "answer_audio.voice.language_code"),
-        pace,
+        speech_format, voice.voice, language(voice.language_code, f"{field}.language_code"), pace
     )
 
 

@@ -291,6 +291,7 @@ def _completed_to_wire(completed: TurnCompleted) -> conversation_pb2.TurnComplet
         answer=completed.answer,
         timings=timings,
         replayed=completed.replayed,
+        interrupted=completed.interrupted,
     )
 
 
@@ -302,7 +303,7 @@ def _completed_from_wire(completed: conversation_pb2.TurnCompleted) -> TurnCompl
         for timing in completed.timings
     )
     decision = decision_from_wire(completed.decision)
-    return TurnCompleted(decision, completed.answer, timings, completed.replayed)
+    return TurnCompleted(decision, completed.answer, timings, completed.replayed, completed.interrupted)
 
 
 def _stage_to_wire(stage: Stage) -> conversation_pb2.Stage.ValueType:

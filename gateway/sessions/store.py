@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, ins
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.sessions.audio_coding import coding_from_json, coding_to_json
+from gateway.sessions.held import HeldSession
 from gateway.sessions.records import Conversation, MediaKind, MediaReference, StoredTurn
 from gateway.sessions.schema import events, media, sessions, turns
 from gateway.turn.ports import Clock
@@ -72,16 +73,28 @@ class SqlTurnStore:
     @asynccontextmanager
     async def open(self, turn: CustomerTurn) -> AsyncIterator["_OpenTurn"]:
         """Accept a turn; see ``TurnStore``. Unavailable when it cannot be stored."""
-        session = (turn.tenant, turn.session_id)
+        with self._taken(turn.tenant, turn.session_id):
+            yield await _uninterrupted(self._accept(turn))
+
+    @asynccontextmanager
+    async def hold(self, tenant: str, session_id: str) -> AsyncIterator[HeldSession]:
+        """Take a session for a call; Aborted while another call or turn has it."""
+        with self._taken(tenant, session_id):
+            state = await self._in_thread(_read_state, tenant, session_id)
+            yield HeldSession(state, lambda turn: _uninterrupted(self._accept(turn)))
+
+    @contextmanager
+    def _taken(self, tenant: str, session_id: str) -> Iterator[None]:
+        session = (tenant, session_id)
         if session in self._open:
             raise Aborted(
                 "TURN_IN_PROGRESS",
-                f"another turn of session {turn.session_id} is under way: send the next when it is completed",
+                f"another turn or call of session {session_id} is under way: try again when it is over",
                 retry_after_seconds=0.5,
             )
         self._open.add(session)
         try:
-            yield await _uninterrupted(self._accept(turn))
+            yield
         finally:
             self._open.discard(session)
 
@@ -132,7 +145,7 @@ class SqlTurnStore:
         return _OpenTurn(self, turn, found.state, ())
 
     async def complete(
-        self, turn: CustomerTurn, happened: Sequence[TimedEvent], state: DialogueState
+        self, turn: CustomerTurn, happened: Sequence[TimedEvent], state: DialogueState | None
     ) -> None:
         """Store what came of an open turn."""
         speech = b"".join(timed.event.audio for timed in happened if isinstance(timed.event, AnswerAudio))
@@ -162,17 +175,9 @@ class SqlTurnStore:
             raise _unavailable() from error
 
     def _find(self, connection: Connection, turn: CustomerTurn) -> _Found:
-        session = connection.execute(
-            select(sessions.c.state, sessions.c.domain_version).where(
-                sessions.c.tenant == turn.tenant, sessions.c.session_id == turn.session_id
-            )
-        ).one_or_none()
-        if session is None:
-            return _Found()
-        state = None if session.state is None else DialogueState(session.state, session.domain_version)
-        row = connection.execute(
-            select(turns.c.content_sha256, turns.c.completed_at).where(_is(turns, turn))
-        ).one_or_none()
+        state = _read_state(connection, turn.tenant, turn.session_id)
+        wanted = select(turns.c.content_sha256, turns.c.completed_at).where(_is(turns, turn))
+        row = connection.execute(wanted).one_or_none()
         if row is None:
             return _Found(state=state)
         return _Found(row.content_sha256, row.completed_at is not None, state)
@@ -204,7 +209,7 @@ class SqlTurnStore:
         turn: CustomerTurn,
         happened: Sequence[TimedEvent],
         speech: bytes,
-        state: DialogueState,
+        state: DialogueState | None,
     ) -> None:
         connection.execute(insert(events), self._event_rows(turn, happened))
         if speech:
@@ -212,6 +217,8 @@ class SqlTurnStore:
             customers = (turn.audio is not None) + len(turn.images)
             _insert_media(connection, turn, [reference], start=customers)
         connection.execute(update(turns).where(_is(turns, turn)).values(completed_at=self._now()))
+        if state is None:
+            return
         connection.execute(
             update(sessions)
             .where(sessions.c.tenant == turn.tenant, sessions.c.session_id == turn.session_id)
@@ -309,7 +316,7 @@ class _OpenTurn:
         self.state = state
         self.replay = replay
 
-    async def complete(self, happened: Sequence[TimedEvent], state: DialogueState) -> None:
+    async def complete(self, happened: Sequence[TimedEvent], state: DialogueState | None) -> None:
         """Store the turn's events, speech and next state."""
         await _uninterrupted(self._store.complete(self._turn, happened, state))
 
@@ -346,6 +353,12 @@ def _content_sha256(turn: CustomerTurn, references: Sequence[MediaReference]) ->
         "speech": None if turn.speech is None else asdict(turn.speech),
     }
     return _sha256(json.dumps(content, sort_keys=True).encode())
+
+
+def _read_state(connection: Connection, tenant: str, session_id: str) -> DialogueState | None:
+    wanted = select(sessions.c.state, sessions.c.domain_version)
+    row = connection.execute(wanted.filter_by(tenant=tenant, session_id=session_id)).one_or_none()
+    return None if row is None or row.state is None else DialogueState(row.state, row.domain_version)
 
 
 def _read_events(connection: Connection, turn: CustomerTurn) -> tuple[Sequence[Any], str | None]:

@@ -104,8 +104,11 @@ class OpenTurn(Protocol):
         """The session's state before this turn; None for a new session."""
         ...
 
-    async def complete(self, events: Sequence[TimedEvent], state: DialogueState) -> None:
-        """Store the turn's events, its speech and the session's next state, all or nothing, durably."""
+    async def complete(self, events: Sequence[TimedEvent], state: DialogueState | None) -> None:
+        """Store the turn's events, its speech and the session's next state, all or nothing, durably.
+
+        Without ``state`` the session's stays as it is.
+        """
         ...
 
 

@@ -57,12 +57,14 @@ class Server:
         health_servicer: Health,
         readiness: Readiness,
         watchers: WatcherInterceptor,
+        drain: Callable[[], None],
     ) -> None:
         self.port = port
         self._server = server
         self._health = health_servicer
         self._readiness = readiness
         self._watchers = watchers
+        self._drain = drain
         self._polling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -80,6 +82,7 @@ class Server:
         if self._polling:
             self._polling.cancel()
         await self._health.enter_graceful_shutdown()
+        self._drain()
         await self._watchers.end()
         await self._server.stop(seconds)
 
@@ -92,12 +95,14 @@ def build_server(
     authenticate: Authenticate | None = None,
     interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"] = (),
     registry: CollectorRegistry | None = None,
+    drain: Callable[[], None] = lambda: None,
 ) -> Server:
     """Build the server that ``serve`` runs, bound to its port. Call it in a running event loop.
 
     ``authenticate`` replaces the check of the internal token. ``interceptors`` run
     inside of ours: with caller and trace set, errors caught. ``registry`` takes
-    the metrics.
+    the metrics. ``drain`` is called when the server begins to drain, to end RPCs that
+    would not end by themselves.
 
     Raises ``FailedPrecondition`` when the token key is missing or the port is taken.
     """
@@ -139,7 +144,7 @@ def build_server(
             "PORT_TAKEN", f"cannot listen on {settings.host}:{settings.port}: set another host or port"
         ) from error
     readiness = Readiness(health_servicer, names, ready, interval_seconds=settings.readiness_seconds)
-    return Server(server, port, health_servicer, readiness, watchers)
+    return Server(server, port, health_servicer, readiness, watchers, drain)
 
 
 async def serve(
@@ -151,6 +156,7 @@ async def serve(
     authenticate: Authenticate | None = None,
     interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"] = (),
     registry: CollectorRegistry | None = None,
+    drain: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, then call each of ``close`` in order.
 
@@ -169,6 +175,7 @@ async def serve(
             authenticate=authenticate,
             interceptors=interceptors,
             registry=registry,
+            drain=drain,
         )
         stop_metrics = _expose(registry, settings)
         await server.start()

@@ -191,7 +191,7 @@ class FakeTurnStore:
         self.accepting = Work()
         self.completing = Work()
         self.state: DialogueState | None = None
-        self.completed: dict[str, tuple[Sequence[TimedEvent], DialogueState]] = {}
+        self.completed: dict[str, tuple[Sequence[TimedEvent], DialogueState | None]] = {}
         self.left = 0
 
     @asynccontextmanager
@@ -211,6 +211,6 @@ class _Open:
         self.replay = replay
         self.state = store.state
 
-    async def complete(self, events: Sequence[TimedEvent], state: DialogueState) -> None:
+    async def complete(self, events: Sequence[TimedEvent], state: DialogueState | None) -> None:
         await self._store.completing.run(events, state)
         self._store.completed[self._turn.turn_id] = (tuple(events), state)

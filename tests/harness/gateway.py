@@ -69,6 +69,7 @@ async def serving_gateway(
                 authenticate=gateway.credentials.authenticate,
                 credential=API_KEY,
                 interceptors=gateway.interceptors,
+                drain=gateway.drain,
                 port=gateway_port,
             )
         )

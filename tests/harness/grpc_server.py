@@ -74,6 +74,7 @@ async def serving(
     authenticate: Authenticate | None = None,
     credential: str | None = None,
     interceptors: Sequence[Any] = (),
+    drain: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve on 127.0.0.1 until left; the environment has no say.
@@ -105,6 +106,7 @@ async def serving(
             authenticate=authenticate,
             interceptors=interceptors,
             registry=registry,
+            drain=drain,
         )
         await server.start()
         target = f"127.0.0.1:{server.port}"
