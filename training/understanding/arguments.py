@@ -13,8 +13,9 @@ class UnderstandingArguments:
 
     # What is fine-tuned.
     encoder: str = "all-MiniLM-L6-v2"
-    """``all-MiniLM-L6-v2`` (en) or ``multilingual-e5-small`` (en, zh) from pinned weights; or any
-    Hugging Face encoder by its id or folder."""
+    """``all-MiniLM-L6-v2`` (en) or ``multilingual-e5-small`` (en, zh) from pinned weights; the
+    folder of a model that was trained here, whose encoder then learns on; or any Hugging Face encoder by its
+    id or folder."""
     max_tokens: int = 64
     """Longer texts are cut."""
     keep_layers: int = 0

@@ -8,6 +8,10 @@ the same seed, and writes the same as JSON. Each run's figures are kept under ``
 done and not made again while its arguments stay the same, so that a comparison that was stopped goes on,
 and so that several may share the work: let each name some methods.
 
+The way ``other-intents`` goes on from another model, which is trained first:
+
+    frontdesk train --set other-intents --data DIR
+
 All ways begin with the same arguments, ``COMMON``, and differ in what ``METHODS`` names. What stands there
 was not searched for; ``--split validation`` compares on validation, to choose by.
 """
@@ -51,6 +55,7 @@ METHODS: Final[Mapping[str, Mapping[str, Any]]] = {
         "self_training_neighbours": 10,
         "confidence": 0.5,
     },
+    "other-intents": {"encoder": "build/checkpoints/other-intents"},
     "adversarial": {"fgm_epsilon": 0.3},
     "multi-task": {"contrastive_weight": 0.2, "language_weight": 0.1, "learn_task_weights": True},
     "together": {

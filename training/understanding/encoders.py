@@ -33,10 +33,12 @@ class Encoder:
 
 
 def load(name: str, cache: Path = Path("build/weights")) -> Encoder:
-    """Load an encoder: a pinned one, or any other by its Hugging Face id or folder.
+    """Load an encoder: a pinned one, that of a model trained here by its folder, or any other by its
+    Hugging Face id or folder.
 
     Raises ``WeightsError`` where pinned weights cannot be had, ``OSError`` with the
-    library's own advice for an id that cannot.
+    library's own advice for an id that cannot, ``DataError`` for
+    a trained folder that is not whole.
     """
     if name == MINILM:
         folder = WeightStore(_WEIGHTS / "training.toml", cache).fetch("all_minilm_l6_v2")
@@ -52,8 +54,17 @@ def load(name: str, cache: Path = Path("build/weights")) -> Encoder:
         folder = WeightStore(_WEIGHTS / "cpu.toml", cache).fetch("text_encoder")
         weights = read_e5(folder / "e5-small-q4.bin")
         return Encoder(name, _e5(weights), fast_tokenizer(build_tokenizer(weights)), "query: ", "MIT")
+    if (Path(name) / "report.json").is_file():
+        return _of_trained(Path(name))
     model = AutoModel.from_pretrained(name, **without_pooler(AutoConfig.from_pretrained(name)))
     return Encoder(name, model, AutoTokenizer.from_pretrained(name, use_fast=True), "", "as the source says")
+
+
+def _of_trained(folder: Path) -> Encoder:
+    from training.understanding.predict import load as load_trained  # needs this module
+
+    trained = load_trained(folder)
+    return Encoder(trained.encoder, trained.model.encoder, trained.tokenizer, trained.prefix, trained.licence)
 
 
 def without_pooler(config: Any) -> dict[str, Any]:

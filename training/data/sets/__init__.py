@@ -15,6 +15,7 @@ from training.data.sets import (
     hwu64,
     multidogo,
     nlupp,
+    other_intents,
 )
 
 SETS: Mapping[str, Callable[[Path], ExampleSet]] = {
@@ -30,6 +31,7 @@ SETS: Mapping[str, Callable[[Path], ExampleSet]] = {
     "cold": cold.read,
     "crosswoz": crosswoz.read,
     "nlupp": nlupp.read,
+    "other-intents": other_intents.read,
     "dstc11": dstc11.read,
 }
 """By name, what reads the set from the folder of all sets."""

@@ -29,9 +29,10 @@ SIZES = {
     "crosswoz": (3_627, 602, 4_238, 126),
     "nlupp": (1_658, 209, 204, 48),
     "dstc11": (546, 184, 183, 22),
+    "other-intents": (23_954, 4_076, 5_576, 214),
 }
 FOLDERS = {"hwu64": "fewshot_intent", "multidogo": "multidogo_turn", "banking77-oos": "banking77_oos"}
-FOLDERS |= {"dstc11": "dstc11_insurance"}
+FOLDERS |= {"dstc11": "dstc11_insurance", "other-intents": "fewshot_intent"}
 
 
 @cache

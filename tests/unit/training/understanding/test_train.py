@@ -68,3 +68,12 @@ def test_fewer_layers_are_kept(tmp_path: Path) -> None:
     assert len(trained.model.encoder.encoder.layer) == 1
     with pytest.raises(ValueError, match="has 2 layers"):
         train(tiny.examples(), tiny.arguments(keep_layers=3), tmp_path / "n", encoder=tiny.encoder())
+
+
+def test_an_encoder_that_was_trained_here_learns_on(tmp_path: Path) -> None:
+    first = train(tiny.examples(), tiny.arguments(), tmp_path / "first", encoder=tiny.encoder())
+    untouched = tiny.arguments(encoder=str(tmp_path / "first"), epochs=0.0)
+    second = train(tiny.examples(), untouched, tmp_path / "second")
+    texts = ["my card is lost", "how do i change the pin"]
+    np.testing.assert_allclose(second.predict(texts).sentences, first.predict(texts).sentences, atol=1e-6)
+    assert second.encoder == "tiny"
