@@ -17,7 +17,9 @@ def pack_opus(packets: Sequence[bytes]) -> bytes:
     with av.open(file, "w", format="ogg") as container:
         stream = container.add_stream("libopus", rate=_RATE, layout="mono")
         stream.codec_context.open()  # writes the header that the container begins with
-        time = 0
+        # The header says how much a player drops at the start (RFC 7845, section 5.1): times begin before it.
+        head = stream.codec_context.extradata or b""
+        time = -int.from_bytes(head[10:12], "little")
         for content in packets:
             packet = av.Packet(content)
             packet.stream = stream
