@@ -3,6 +3,7 @@
 import textwrap
 import warnings
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def draw_timeline(played: PlayedCall, turns: Sequence[TurnTiming], title: str, o
     _draw_wave(customer, "customer", played.customer, played.sample_rate_hertz, _CUSTOMER)
     _draw_wave(frontdesk, "Frontdesk", played.frontdesk, played.sample_rate_hertz, _FRONTDESK)
     fonts = ["DejaVu Sans", *(font for font in _CJK_FONTS if font in get_font_names())]
-    for turn, following in zip(turns, [*turns[1:], None], strict=True):
+    for turn, following in zip_longest(turns, turns[1:]):
         until = following.spoken_until if following and following.spoken_until else seconds
         _draw_words(customer, turn.said, _said_at(turn), until, width / seconds, fonts)
         _draw_words(frontdesk, turn.answered, turn.audible_from, until, width / seconds, fonts)
