@@ -105,7 +105,7 @@ def _draw_first_audio(axes: "Axes", turn: TurnTiming) -> None:
 
 def _draw_moment(axes: "Axes", at: float | None, colour: str, style: str) -> None:
     if at is not None:
-        axes.axvline(at, color=colour, linestyle=style, linewidth=1.0)
+        axes.axvline(at, color=colour, linestyle=style, linewidth=1.5)
 
 
 def _draw_stages(axes: "Axes", turns: Sequence[TurnTiming]) -> None:
