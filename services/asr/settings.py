@@ -19,6 +19,10 @@ class AsrSettings(ServingSettings):
     """Triton's gRPC endpoint."""
     vad_model: Path = Path("build/weights/vad/silero_vad_16k_sequence.onnx")
     """Silero VAD, the sequence variant."""
+    end_of_turn_model: Path = Path("build/weights/end_of_turn/smart_turn_cpu.onnx")
+    """smart-turn, which hears whether a speaker has finished."""
+    max_streams: int = Field(default=16, gt=0)
+    """Streams that are heard at the same time; RESOURCE_EXHAUSTED above."""
     max_audio_bytes: int = Field(default=16 * MEBIBYTE, gt=0)
     """Largest audio of a request; RESOURCE_EXHAUSTED above."""
     max_audio_seconds: float = Field(default=300.0, gt=0)

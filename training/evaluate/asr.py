@@ -17,36 +17,28 @@ import io
 import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import jiwer
 import numpy as np
-import opencc
 import soundfile
 import soxr
-from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
+from frontdesk.asr.v1 import asr_pb2
 from numpy.typing import NDArray
 
-from services.asr.audio import SAMPLE_RATE, AudioDecoder
+from services.asr.audio import SAMPLE_RATE
 from services.asr.model import ACOUSTIC, ASR_EN, ASR_MULTILINGUAL
-from services.asr.recognizer import Recognizer
-from services.asr.servicer import AsrServicer
 from services.asr.settings import AsrSettings
-from services.asr.transcriber import Transcriber
-from services.asr.vad import FRAME_SAMPLES, SileroVad
 from services.inference.client import TritonClient
 from services.inference.spec import ModelSpec
 from services.serving.logs import configure_logging
-from services.serving.server import Registration, build_server
-from services.serving.tokens import TokenMinter, new_key_pair
 from services.triton.local_server import LocalTriton
 from training.evaluate import sounds, spoken
+from training.evaluate.asr_service import asr_service
 
 _SEEDS = (1001, 1002)
 """Of sounds that no threshold was chosen on."""
@@ -108,37 +100,8 @@ def local_triton(repository: Path, log_file: Path) -> LocalTriton:
 @asynccontextmanager
 async def service(triton: TritonClient, vad_model: Path) -> AsyncIterator[Recognize]:
     """The asr service on a free port, and a function that calls it."""
-    private, public_key = new_key_pair()
-    minter = TokenMinter(private)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as public:
-        public.write(public_key)
-        public.flush()
-        settings = AsrSettings(port=0, metrics_port=0, token_public_key_file=Path(public.name))
-        frame = FRAME_SAMPLES / SAMPLE_RATE
-        recognizer = Recognizer(
-            triton, SileroVad(vad_model), frame, Transcriber(triton, opencc.OpenCC("t2s").convert)
-        )
-        decoder = AudioDecoder(max_bytes=settings.max_audio_bytes, max_seconds=settings.max_audio_seconds)
-        add = asr_pb2_grpc.add_AsrServiceServicer_to_server
-        registration = Registration("frontdesk.asr.v1.AsrService", add, AsrServicer(decoder, recognizer))
-        server = build_server(settings, [registration])
-    await server.start()
-    try:
-        options = [("grpc.max_send_message_length", settings.max_message_bytes)]
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
-            stub = asr_pb2_grpc.AsrServiceStub(channel)
-
-            async def recognize(audio: bytes, config: asr_pb2.RecognitionConfig) -> asr_pb2.RecognizeResponse:
-                credential = (("authorization", f"Bearer {minter.mint('demo', 'gateway')}"),)
-                request = asr_pb2.RecognizeRequest(audio=audio, config=config)
-                response: asr_pb2.RecognizeResponse = await stub.Recognize(
-                    request, timeout=60.0, metadata=credential
-                )
-                return response
-
-            yield recognize
-    finally:
-        await server.drain(0)
+    async with asr_service(triton, vad_model) as caller:
+        yield caller.recognize
 
 
 async def english(recognize: Recognize, folder: Path) -> dict[str, object]:

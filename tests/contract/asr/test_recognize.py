@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from frontdesk.asr.v1 import asr_pb2, asr_pb2_grpc
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ from services.inference.port import Tensors
 from services.serving.errors import Unavailable
 from services.serving.server import Registration
 from tests.contract.conformance import Check, Peer, conformance
+from tests.fakes.hearing import Hearing
 from tests.fakes.inference import Compute, FakeInference
 from tests.harness.grpc_server import Served, serving
 from tests.unit.asr.test_recognizer import FRAME, answer, loud_is_speech, sound
@@ -39,7 +41,19 @@ def encoded(samples: NDArray[np.float32], container: str = "WAV", subtype: str =
 
 SPEECH = encoded(sound((0.5, 0), (1.0, 0.5), (0.5, 0)))
 WITH_FEATURES = asr_pb2.RecognitionConfig(include_acoustic_features=True)
-GOOD = {"Recognize": [asr_pb2.RecognizeRequest(audio=SPEECH, config=WITH_FEATURES)]}
+STREAM = asr_pb2.StreamingRecognitionConfig(
+    encoding=asr_pb2.AUDIO_ENCODING_LINEAR16, sample_rate_hertz=SAMPLE_RATE, language_code="en"
+)
+GOOD: dict[str, list[Message]] = {
+    "Recognize": [asr_pb2.RecognizeRequest(audio=SPEECH, config=WITH_FEATURES)],
+    "StreamingRecognize": [
+        asr_pb2.StreamingRecognizeRequest(config=STREAM),
+        asr_pb2.StreamingRecognizeRequest(audio=bytes(640)),
+        asr_pb2.StreamingRecognizeRequest(audio=b"\x00\x40" * 16_000),
+        asr_pb2.StreamingRecognizeRequest(played_audio=bytes(640)),
+        asr_pb2.StreamingRecognizeRequest(end_utterance=asr_pb2.EndUtterance()),
+    ],
+}
 
 
 @pytest.fixture
@@ -61,7 +75,9 @@ def frames(inputs: Tensors) -> Tensors:
 @pytest.fixture
 async def served(inference: FakeInference) -> AsyncIterator[Served]:
     recognizer = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, Transcriber(inference, str))
-    servicer = AsrServicer(AudioDecoder(max_bytes=1 << 20, max_seconds=20.0), recognizer)
+    servicer = AsrServicer(
+        AudioDecoder(max_bytes=1 << 20, max_seconds=20.0), recognizer, Hearing(inference).live()
+    )
     add = asr_pb2_grpc.add_AsrServiceServicer_to_server
     async with serving([Registration(SERVICE.full_name, add, servicer)]) as running:
         yield running
