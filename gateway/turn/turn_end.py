@@ -101,6 +101,8 @@ class TurnEnd:
         self._asked_for_spelling = False
         self._keys_at: float | None = None
         self._text = ""
+        self._spelling = False
+        self._sureness = self._model.unclear
         self._settled_end: timedelta | None = None
         self._in_utterance = False
         self._decided = False
@@ -116,13 +118,15 @@ class TurnEnd:
                 self._begin(in_utterance=False)
                 self._asked_for_spelling = self._asked_for_spelling and not transcript.text
             case PartialHeard(text=text, settled=settled, end=end):
-                self._text, self._settled_end = text, end if settled else None
+                self._settled_end = end if settled else None
+                self._judge(text)
             case VoiceEvidence():
                 self._evidence, self._evidence_at = event, now
                 if event.speaking:
                     self._keys_at = None
             case AnswerAsked(text=text):
                 self._asked_for_spelling = asks_for_spelling(text)
+                self._judge(self._text)
             case TextTyped():
                 if not self._in_utterance:
                     return TurnEndDecision(EndOfTurnReason.TEXT, timedelta())
@@ -159,7 +163,8 @@ class TurnEnd:
 
     def _begin(self, *, in_utterance: bool) -> None:
         self._in_utterance = in_utterance
-        self._text, self._settled_end, self._decided = "", None, False
+        self._settled_end, self._decided = None, False
+        self._judge("")
         if not in_utterance:
             self._evidence = None
 
@@ -191,7 +196,7 @@ class TurnEnd:
         shortest = min(self._settings.complete_silence.total_seconds(), longest)
         probability = self._evidence.end_of_turn_probability if self._evidence else None
         known = self._model.unknown_probability if probability is None else probability
-        return longest - (longest - shortest) * self._sureness().share(known)
+        return longest - (longest - shortest) * self._sureness.share(known)
 
     def _knows_the_last_words(self) -> bool:
         evidence, heard = self._evidence, self._settled_end
@@ -201,20 +206,19 @@ class TurnEnd:
 
     def _longest(self) -> float:
         settings = self._settings
-        return (
-            settings.spelling_silence if self._spelling() else settings.incomplete_silence
-        ).total_seconds()
+        return (settings.spelling_silence if self._spelling else settings.incomplete_silence).total_seconds()
 
-    def _spelling(self) -> bool:
-        return is_spelling(self._text, asked=self._asked_for_spelling)
-
-    def _sureness(self) -> Sureness:
-        if self._spelling():
-            return self._model.spelling
-        match completeness(self._text):
+    def _judge(self, text: str) -> None:
+        """Take in the words so far."""
+        self._text = text
+        self._spelling = is_spelling(text, asked=self._asked_for_spelling)
+        if self._spelling:
+            self._sureness = self._model.spelling
+            return
+        match completeness(text):
             case Completeness.WHOLE:
-                return self._model.whole
+                self._sureness = self._model.whole
             case Completeness.UNFINISHED:
-                return self._model.unfinished
+                self._sureness = self._model.unfinished
             case _:
-                return self._model.unclear
+                self._sureness = self._model.unclear
