@@ -269,7 +269,7 @@ class Exchange:
             return
         self._feed.end_utterance()
         partial = gathering.partial
-        if partial is not None and partial.settled and self._answering is None:
+        if partial is not None and partial.settled and partial.text and self._answering is None:
             self._tell_end(gathering.question(partial))  # the final has these very words
 
     def _tell_end(self, question: Question) -> None:

@@ -8,6 +8,7 @@ from gateway.call.coding import AudioCoding
 
 _BEFORE_SPEECH_SECONDS = 10.0
 """Speech is found late where hearing is behind: it takes up to 5 s before it waits for itself."""
+_EXACT = 1e-6
 AUDIO_MARGIN = timedelta(seconds=0.3)
 """Kept of a turn's audio before and behind the speech."""
 
@@ -48,7 +49,11 @@ class CustomerRecording:
     def pieces(self, start: timedelta, end: timedelta) -> list[bytes]:
         """Return the audio from just before ``start`` to just behind ``end``."""
         first, last = (start - AUDIO_MARGIN).total_seconds(), (end + AUDIO_MARGIN).total_seconds()
-        return [piece.audio for piece in self._pieces if piece.end > first and piece.start < last]
+        return [
+            piece.audio
+            for piece in self._pieces
+            if piece.end > first + _EXACT and piece.start < last - _EXACT
+        ]
 
     def release(self) -> None:
         """Keep no more than the last seconds again."""
