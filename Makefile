@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup protos weights export demo up down status check test bench clean
+.PHONY: help setup protos weights export demo up down status check test bench bench-call soak clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 DOMAIN ?= domains/shop
 # A recording of your own for the demo's first spoken turn: make demo AUDIO=mine.wav
 AUDIO ?=
+MINUTES ?= 60
 export FRONTDESK_DATA ?= ../shared/data
 export FRONTDESK_API_KEY_FILE ?= build/run/api_key
 
@@ -17,7 +18,7 @@ WEIGHTS := build/weights
 DOMAIN_NAME = $(notdir $(abspath $(DOMAIN)))
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 # Everything that runs the suite; no torch.
 .venv/runtime: pyproject.toml constraints.txt protos/generate.py $(shell find protos -name '*.proto')
@@ -80,6 +81,12 @@ test: check export ## check, then unit, contract and integration tests on a real
 
 bench: .venv/development export ## Speed, memory and quality, as JSON under build/bench and a table
 	$(BIN)/python -m tests.load
+
+bench-call: .venv/development export ## Live calls side by side with Pipecat: first audio, barge-in, capacity
+	$(BIN)/python -m tests.load.call
+
+soak: .venv/development export ## One call of MINUTES=60: memory stays flat
+	$(BIN)/python -m tests.load.call.soak --minutes $(MINUTES)
 
 clean: down ## Remove what was built, but for the downloaded weights
 	@find build -mindepth 1 -maxdepth 1 ! -name weights -exec rm -rf {} + 2>/dev/null || true

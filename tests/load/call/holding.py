@@ -27,6 +27,7 @@ async def hold(
     actions: Sequence[Action] = (),
     echo: Echo | None = None,
     call_format: CallFormat = FORMAT,
+    timeout_seconds: float = 120.0,
 ) -> PlayedCall:
     """One call in English, until the voice has said all."""
     config = conversation_pb2.ConverseConfig(
@@ -34,7 +35,7 @@ async def hold(
         sample_rate_hertz=call_format.sample_rate_hertz,
         language_code="en",
     )
-    async with client.converse(config, timeout_seconds=300) as call:
+    async with client.converse(config, timeout_seconds=timeout_seconds) as call:
         return await play_call(call, voice, call_format, actions=actions, echo=echo, end=_AT_ONCE)
 
 

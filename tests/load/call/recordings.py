@@ -87,6 +87,15 @@ def commands(data: Path, count: int) -> list[Recording]:
     return list(found.values())[:count]
 
 
+def interruptions(data: Path, count: int) -> list[Recording]:
+    """Real speech to interrupt with: no bare yes or no, which may only agree; each of another speaker."""
+    found: dict[str, Recording] = {}
+    for speaker, transcript, samples in _clips(data):
+        if transcript not in {"YES", "NO"} and speaker not in found:
+            found[speaker] = Recording(f"interruption-{speaker}", Kind.COMMAND, transcript.lower(), samples)
+    return list(found.values())[:count]
+
+
 def real_pairs(data: Path, count: int) -> list[Recording]:
     """Both clips of a speaker with a drawn pause between them, as one turn."""
     random = np.random.default_rng(_SEED)
