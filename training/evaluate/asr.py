@@ -116,8 +116,8 @@ async def english(recognize: Recognize, folder: Path) -> dict[str, object]:
         narrow.append(" ".join(spoken.english_tokens((await recognize(audio, config)).transcript)))
     return {
         "clips": len(references),
-        "wer_percent": _percent(references, wide),
-        "wer_percent_8khz_mulaw": _percent(references, narrow),
+        "wer_percent": percent(references, wide),
+        "wer_percent_8khz_mulaw": percent(references, narrow),
         "clips_without_words": sum(not text for text in wide),
     }
 
@@ -136,8 +136,8 @@ async def mandarin(recognize: Recognize, folder: Path) -> dict[str, object]:
         detected.append(" ".join(spoken.mandarin_characters(heard.transcript)))
     return {
         "clips": len(references),
-        "cer_percent": _percent(references, named),
-        "cer_percent_language_detected": _percent(references, detected),
+        "cer_percent": percent(references, named),
+        "cer_percent_language_detected": percent(references, detected),
         "detected_as_zh": languages.count("zh"),
     }
 
@@ -176,8 +176,8 @@ async def latency(
     return {
         "clips": len(chosen),
         "mean_seconds": round(float(np.mean([clip.seconds for clip in chosen])), 2),
-        "model_ms": _milliseconds(model),
-        "recognize_ms": _milliseconds(whole),
+        "model_ms": milliseconds(model),
+        "recognize_ms": milliseconds(whole),
     }
 
 
@@ -204,11 +204,13 @@ async def evaluate(data: Path, repository: Path, vad_model: Path, log_file: Path
     return {"machine": machine, **figures}
 
 
-def _percent(references: Sequence[str], heard: Sequence[str]) -> float:
+def percent(references: Sequence[str], heard: Sequence[str]) -> float:
+    """Word error rate in percent."""
     return round(100 * float(jiwer.wer(list(references), list(heard))), 2)
 
 
-def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and 95th percentile in milliseconds."""
     return {f"p{share}": round(1000 * float(np.percentile(seconds, share)), 1) for share in (50, 95)}
 
 

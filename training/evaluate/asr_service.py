@@ -20,7 +20,7 @@ from services.serving.tokens import TokenMinter, new_key_pair
 class AsrCaller:
     """Calls the service with a credential."""
 
-    stub: asr_pb2_grpc.AsrServiceAsyncStub
+    stub: "asr_pb2_grpc.AsrServiceAsyncStub"
     minter: TokenMinter
 
     async def recognize(self, audio: bytes, config: asr_pb2.RecognitionConfig) -> asr_pb2.RecognizeResponse:
