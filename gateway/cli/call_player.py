@@ -16,6 +16,8 @@ from gateway.client import FrontdeskApiError
 FRAME_SECONDS = 0.02
 _REPORT_EVERY_FRAMES = 5
 _GOODBYE_SECONDS = 10.0
+_DISPENSABLE = (conversation_pb2.STAGE_TTS, conversation_pb2.STAGE_VISION)
+"""A turn goes on without these."""
 
 Event = conversation_pb2.ConverseResponse
 
@@ -228,6 +230,8 @@ class _Player:
                 self.open_turns.add(event.turn_id)
             case "turn_completed":
                 self.open_turns.discard(event.turn_id)
+            case "notice" if event.notice.stage not in _DISPENSABLE:
+                self.open_turns.discard(event.turn_id)  # it stays without answer
             case "answer_audio":
                 samples = self.decoder.decode(event.answer_audio.audio)
                 position = event.answer_audio.position.ToTimedelta().total_seconds()

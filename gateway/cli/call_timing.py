@@ -1,5 +1,6 @@
 """When what happened in the turns of a call that was played, in seconds of its recording."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,7 +109,7 @@ class _Turn:
             case "turn_completed":
                 self.completed = seconds
                 self.answered = event.turn_completed.answer or self.answered
-                self.stages = tuple(map(self._span, event.turn_completed.timings))
+                self.stages = tuple(self._spans(event.turn_completed.timings))
 
     def timing(self, turn_id: str, spoken_until: float | None, frontdesk: NDArray[np.bool_]) -> TurnTiming:
         return TurnTiming(
@@ -124,13 +125,20 @@ class _Turn:
             stages=self.stages,
         )
 
-    def _span(self, timing: conversation_pb2.StageTiming) -> StageSpan:
-        start = (self.started or 0.0) + timing.start_offset.ToTimedelta().total_seconds()
-        return StageSpan(
-            conversation_pb2.Stage.Name(timing.stage).removeprefix("STAGE_"),
-            start,
-            start + timing.duration.ToTimedelta().total_seconds(),
-        )
+    def _spans(self, timings: Iterable[conversation_pb2.StageTiming]) -> Iterator[StageSpan]:
+        spans = [
+            StageSpan(
+                conversation_pb2.Stage.Name(timing.stage).removeprefix("STAGE_"),
+                (start := timing.start_offset.ToTimedelta().total_seconds()),
+                start + timing.duration.ToTimedelta().total_seconds(),
+            )
+            for timing in timings
+        ]
+        # Offsets count from where the answer was begun, perhaps before the turn was over; turn_started
+        # comes when the turn is stored, which is the first time that the store works for it.
+        stored = next((span.end for span in spans if span.stage == "STORE"), 0.0)
+        begun = (self.started or 0.0) - stored
+        return (StageSpan(span.stage, begun + span.start, begun + span.end) for span in spans)
 
 
 def _last(voiced: NDArray[np.bool_], since: float, until: float) -> float | None:

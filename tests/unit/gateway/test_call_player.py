@@ -120,6 +120,14 @@ def test_but_not_for_ever() -> None:
     assert hung_up == pytest.approx(6.0, abs=0.03)
 
 
+def test_a_turn_that_was_given_up_is_not_waited_for() -> None:
+    failed = conversation_pb2.Notice(stage=conversation_pb2.STAGE_DIALOGUE)
+    silent = conversation_pb2.Notice(stage=conversation_pb2.STAGE_TTS)
+    call, _ = played([(0.9, turn_started()), (1.0, event(notice=silent)), (5.0, event(notice=failed))])
+    [(hung_up, _)] = call.of("hang_up")
+    assert hung_up == pytest.approx(6.0, abs=0.03)
+
+
 def test_it_types_shows_and_presses_at_its_time() -> None:
     actions = [Action(3.0, Keys("12#")), Action(0.5, TypedText("hello")), Action(1.5, ShownImage(b"PNG"))]
     call, _ = played([], actions=actions)

@@ -74,7 +74,23 @@ def test_first_audio_goes_from_the_last_voiced_sample_to_the_answers_first(two_t
     assert (first.said, first.answered, first.anticipated) == ("what is this", "A router.", True)
     assert (second.turn_id, second.anticipated, second.completed) == ("t2", False, 7.0)
     [span] = first.stages
-    assert (span.stage, [span.start, span.end]) == ("DIALOGUE", [pytest.approx(1.32), pytest.approx(1.37)])
+    assert span.stage == "DIALOGUE"
+    assert span.start == pytest.approx(1.32)
+    assert span.end == pytest.approx(1.37)
+
+
+def test_stages_of_an_answer_begun_early_stand_where_they_ran() -> None:
+    stages = [(conversation_pb2.STAGE_DIALOGUE, 0.0, 0.2), (conversation_pb2.STAGE_STORE, 0.3, 0.1)]
+    timings = [
+        conversation_pb2.StageTiming(stage=stage, start_offset=seconds(start), duration=seconds(length))
+        for stage, start, length in stages
+    ]
+    completed = at(4.0, turn_completed=conversation_pb2.TurnCompleted(timings=timings))
+    [begun_early] = turn_timings(call([*turn("t1", 2.0, 2.1, 3.0), completed], sounding(4.0), sounding(4.0)))
+    assert [(span.stage, round(span.start, 6), round(span.end, 6)) for span in begun_early.stages] == [
+        ("DIALOGUE", 1.6, 1.8),
+        ("STORE", 1.9, 2.0),
+    ]
 
 
 def test_a_sound_that_became_no_turn_is_none() -> None:
