@@ -74,14 +74,15 @@ _SYMBOLS = {
 
 
 def spoken(text: str) -> str:
-    """The characters of one sentence; English words in it stay English."""
+    """The characters of one sentence or clause; English words in it stay English."""
     text = codes.clean(text)
+    end = "，" if text.endswith("，") else ""  # a clause ends there, and its voice does not fall
     for pattern, read in _RULES:
         text = pattern.sub(read, text)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
     text = re.sub(r"，\s*(?=[，。！？；：、,.!?;:]|$)", "", text)
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\s+", " ", text).strip() + end
 
 
 def _cardinal(number: str) -> str:
