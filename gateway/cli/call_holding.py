@@ -110,8 +110,13 @@ async def _hold(
     actions: list[Action],
     screen: CallScreen,
 ) -> PlayedCall:
-    hang_up = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, hang_up.set)
+    hang_up, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        hang_up.set()
+        loop.remove_signal_handler(signal.SIGINT)  # the second Ctrl-C ends the program
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
     with ExitStack() as devices:
         headset, voice = None, recording
         if voice is None:

@@ -20,7 +20,7 @@ _CUSTOMER, _FRONTDESK, _STOP, _INK, _FAINT = "#3567b0", "#0f9d94", "#d9603b", "#
 _STAGES = ("ASR", "VISION", "TEXT", "DIALOGUE", "TTS", "STORE")
 _CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei")
 _INCHES_A_SECOND, _LEAST_INCHES, _MOST_INCHES = 0.7, 9.0, 60.0
-_POINTS = 2000  # of a wave, on the whole width
+_POINTS = 4000  # of a wave, on the whole width
 
 
 def draw_timeline(played: PlayedCall, turns: Sequence[TurnTiming], title: str, out: Path) -> None:
