@@ -64,7 +64,10 @@ def _texts(words: Sequence[Word]) -> list[str]:
 
 
 def _best_prefix(known: Sequence[str], words: Sequence[str]) -> int:
-    """Length of the prefix of ``words`` that is nearest to ``known`` by edit distance, and in length."""
+    """Length of the prefix of ``words`` that is nearest to ``known``.
+
+    By edit distance; of equally near ones that which ends with the same word, then the one as long.
+    """
     distances = list(range(len(words) + 1))
     for row, text in enumerate(known, start=1):
         above, distances[0] = distances[0], row
@@ -73,4 +76,5 @@ def _best_prefix(known: Sequence[str], words: Sequence[str]) -> int:
                 distances[column],
                 min(distances[column] + 1, distances[column - 1] + 1, above + (text != word)),
             )
-    return min(range(len(words) + 1), key=lambda n: (distances[n], abs(n - len(known))))
+    ends = [False, *(word == known[-1] for word in words)]
+    return min(range(len(words) + 1), key=lambda n: (distances[n], not ends[n], abs(n - len(known))))

@@ -110,7 +110,7 @@ class ListeningRules:
     """From one decoding to the next while somebody speaks, or longer:"""
     decoding_share: float = 0.25
     """decodings for partials take at most this share of the time. Each runs on two threads."""
-    pause: float = 0.1
+    pause: float = 0.09
     """Of silence, until all that was spoken is decoded as it would be at the end of the utterance."""
     evidence_period: float = 0.1
     sure_language: float = 0.7
