@@ -62,9 +62,9 @@ class FakeLiveRecognizer:
         self.streams += 1
         ear = _Ear(self, include_acoustic_features)
         try:
+            if self.error:
+                raise self.error
             async for item in audio:
-                if self.error:
-                    raise self.error
                 match item:
                     case CustomerAudio():
                         for event in ear.hear(item.audio):
@@ -115,7 +115,7 @@ class _Ear:
         self._start, self._voiced, self._words, self._last = None, 0, [], ""
 
     def _hear_voice(self, frame: bytes) -> Iterator[Heard]:
-        spoken = frame.rstrip(b"\0").decode()
+        spoken = frame.rstrip(b"\0").decode(errors="replace")
         self._voiced = self._voiced + 1 if not self._silent or self._start is not None else 1
         self._silent = 0
         if spoken != self._last:

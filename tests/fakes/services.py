@@ -13,6 +13,7 @@ from frontdesk.vision.v1 import vision_pb2, vision_pb2_grpc
 from services.serving.errors import FrontdeskError, InvalidArgument, ResourceExhausted, Unavailable
 from services.serving.identity import Caller, current_caller
 from services.serving.server import Registration
+from tests.fakes.streaming_asr import FakeStreamingAsr
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"IEND\xaeB`\x82"
@@ -27,7 +28,7 @@ ANSWER_PICTURE = dialogue_pb2.AnswerPicture(
 
 
 class FakeServices(
-    asr_pb2_grpc.AsrServiceServicer,
+    FakeStreamingAsr,
     vision_pb2_grpc.VisionServiceServicer,
     text_pb2_grpc.TextServiceServicer,
     dialogue_pb2_grpc.DialogueServiceServicer,
@@ -41,6 +42,7 @@ class FakeServices(
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.failing: dict[str, FrontdeskError] = {}
         self.hanging: set[str] = set()
         self.cancelled: set[str] = set()

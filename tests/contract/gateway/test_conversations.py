@@ -52,7 +52,16 @@ async def test_conforms(gateway: ServedGateway, method: MethodDescriptor, check:
         ),
     }
 
+    call = [
+        conversation_pb2.ConverseRequest(
+            config=conversation_pb2.ConverseConfig(
+                encoding=asr_pb2.AUDIO_ENCODING_MULAW, sample_rate_hertz=8000
+            )
+        ),
+        conversation_pb2.ConverseRequest(audio=b"\xff" * 160),
+    ]
     good = {
+        "Converse": call,
         "HandleTurn": new_turn,
         "GetConversation": stored_conversation,
         "ExplainTurn": completed_turn,
