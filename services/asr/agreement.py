@@ -76,5 +76,5 @@ def _best_prefix(known: Sequence[str], words: Sequence[str]) -> int:
                 distances[column],
                 min(distances[column] + 1, distances[column - 1] + 1, above + (text != word)),
             )
-    ends = [False, *(word == known[-1] for word in words)]
+    ends = [False, *(word in known[-1:] for word in words)]
     return min(range(len(words) + 1), key=lambda n: (distances[n], not ends[n], abs(n - len(known))))
