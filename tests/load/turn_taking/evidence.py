@@ -48,8 +48,10 @@ class HeardTurn:
     evidence: tuple[TimedHeard, ...]
 
 
-async def record(recognizer: LiveRecognizer, clock: Clock, turn: Turn) -> HeardTurn:
-    """Speak a turn in real time, in frames of 20 ms, and note what is heard.
+async def record(recognizer: LiveRecognizer, clock: Clock, turn: Turn, stretch: float = 1.0) -> HeardTurn:
+    """Speak a turn in frames of 20 ms, in real time, and note what is heard.
+
+    With ``stretch`` above 1 it is spoken so many times slower, and the clock of the evidence with it.
 
     The utterance is never ended by the speaker's side, so that the evidence is the same
     whatever would be decided by it.
@@ -61,12 +63,12 @@ async def record(recognizer: LiveRecognizer, clock: Clock, turn: Turn) -> HeardT
         pcm = (np.clip(turn.samples, -1, 1) * 32_767).astype("<i2")
         for begin in range(0, len(pcm), frame):
             spoken_at = (begin + frame) / RATE  # a frame can be sent when its last sample is there
-            await asyncio.sleep(max(began + spoken_at - clock.monotonic(), 0.0))
+            await asyncio.sleep(max(began + spoken_at * stretch - clock.monotonic(), 0.0))
             yield CustomerAudio(pcm[begin : begin + frame].tobytes())
 
     stream_format = StreamFormat(AudioEncoding.LINEAR16, RATE, "en")
     evidence = [
-        TimedHeard(round(clock.monotonic() - began, 4), heard)
+        TimedHeard(round((clock.monotonic() - began) / stretch, 4), heard)
         async for heard in recognizer.listen(speak(), stream_format)
         if not isinstance(heard, FinalHeard)  # after the silence: nothing is left to decide
     ]
@@ -74,14 +76,14 @@ async def record(recognizer: LiveRecognizer, clock: Clock, turn: Turn) -> HeardT
 
 
 async def record_all(
-    recognizer: LiveRecognizer, clock: Clock, turns: Sequence[Turn], at_once: int
+    recognizer: LiveRecognizer, clock: Clock, turns: Sequence[Turn], at_once: int, stretch: float = 1.0
 ) -> list[HeardTurn]:
     """Record every turn, ``at_once`` at a time, in the order of ``turns``."""
     room = asyncio.Semaphore(at_once)
 
     async def one(turn: Turn) -> HeardTurn:
         async with room:
-            return await record(recognizer, clock, turn)
+            return await record(recognizer, clock, turn, stretch)
 
     return list(await asyncio.gather(*(one(turn) for turn in turns)))
 

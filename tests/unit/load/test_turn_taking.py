@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gateway.turn.types import Transcript
 from tests.harness.virtual_time import VirtualClock, run_virtually
 from tests.load.turn_taking.curve import cutoff_at_p50, draw, p50_at_cutoff, scaled
 from tests.load.turn_taking.evidence import HeardTurn, TimedHeard, load, record, save
+from tests.load.turn_taking.punctual import Speed, punctual
 from tests.load.turn_taking.recordings import (
     RATE,
     TAIL_SECONDS,
@@ -111,6 +113,8 @@ def test_recording_goes_at_the_pace_of_speech_and_is_kept(tmp_path: Path) -> Non
     turn = Turn("a", Kind.SINGLE, "s", tone(1.0, 0.5), 0.9)
     heard = run_virtually(record(_Recognizer(), VirtualClock(), turn))
     assert [timed.at for timed in heard.evidence] == pytest.approx([n / 10 for n in range(1, 11)], abs=0.001)
+    slowly = run_virtually(record(_Recognizer(), VirtualClock(), turn, stretch=3.0))
+    assert [timed.at for timed in slowly.evidence] == pytest.approx([timed.at for timed in heard.evidence])
     save([heard, spoken()], tmp_path / "evidence.jsonl")
     assert load(tmp_path / "evidence.jsonl") == [heard, spoken()]
 
@@ -182,3 +186,19 @@ def test_scaled_settings_stay_allowed(tmp_path: Path) -> None:
 def test_a_search_finds_what_is_no_worse_than_the_defaults() -> None:
     turns = [spoken(pause=0.25), spoken(pause=0.45, probability=0.3), spoken(pause=1.0)]
     assert search(turns, trials=20, seed=1).cost <= search(turns, trials=0, seed=1).cost
+
+
+def test_punctual_evidence_comes_when_it_is_due() -> None:
+    late = tuple(TimedHeard(timed.at + 0.7, timed.heard) for timed in spoken().evidence)
+    turn = punctual(replace(spoken(), evidence=late), Speed(voice=0.0, words=0.2, sound=0.1))
+    assert [timed.at for timed in turn.evidence] == sorted(timed.at for timed in turn.evidence)
+    words = [timed for timed in turn.evidence if isinstance(timed.heard, PartialHeard)]
+    assert [timed.at for timed in words] == pytest.approx([1.4, turn.end + 0.4])
+    known = [
+        (timed.at, timed.heard.end_of_turn_probability)
+        for timed in turn.evidence
+        if isinstance(timed.heard, VoiceEvidence) and timed.heard.end_of_turn_probability is not None
+    ]
+    assert known[0][0] == pytest.approx(1.228)
+    assert known[0][1] == 0.02
+    assert next(at for at, probability in known if probability == 0.9) == pytest.approx(turn.end + 0.228)
