@@ -50,7 +50,7 @@ class FakeLiveRecognizer:
         self.error: Exception | None = None
         self.played = b""
         self.streams = 0
-        self.cancelled = 0
+        self.ended = 0
 
     async def listen(
         self,
@@ -76,9 +76,8 @@ class FakeLiveRecognizer:
                             yield event
             for event in ear.end():
                 yield event
-        except GeneratorExit:
-            self.cancelled += 1
-            raise
+        finally:
+            self.ended += 1
 
 
 class _Ear:

@@ -146,7 +146,7 @@ async def test_one_call_more_than_the_server_holds_is_refused_at_once(
                 with pytest.raises(FrontdeskApiError) as error:
                     await anext(aiter(refused))
             assert (error.value.code.name, error.value.reason) == ("RESOURCE_EXHAUSTED", "CALLS_AT_CAPACITY")
-        # The place is free again.
+        await until(lambda: peers.ear.ended)
         async with gateway.client().converse(config(session_id="s2")) as call:
             assert (await anext(aiter(call))).HasField("call_started")
 
@@ -222,7 +222,7 @@ async def test_a_client_that_vanishes_frees_everything(gateway: ServedGateway, p
         await anext(aiter(call))
         await call.send_text("hello")
         await until(lambda: peers.responding)
-    await until(lambda: "Respond" in peers.cancelled and peers.ear.cancelled)
+    await until(lambda: "Respond" in peers.cancelled and peers.ear.ended)
     events, error = await converse(gateway, [])  # the session is free
     assert error is None
     assert kinds(events) == ["call_started", "goodbye"]
