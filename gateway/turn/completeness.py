@@ -27,11 +27,16 @@ _OPEN_WORDS = (
     "he's she's it's that's there's what's where's wanna gonna very"
 )
 _NEVER_LAST = frozenset(_OPEN_WORDS.split())
-_PREPOSITIONS_AND_VERBS = "of to at from with for by about into than is are was were am"
+_PREPOSITIONS_AND_VERBS = (
+    "of to at from with for by about into than "
+    "is are was were am do does did have has had can could will would should"
+)
 _LAST_IN_QUESTIONS_ALONE = frozenset(_PREPOSITIONS_AND_VERBS.split())
 _STILL_WHOLE = re.compile(
-    r"\b(?:it|he|she|they|we|you|i|that|this|there) (?:is|are|was|were|am)$"  # "yes it is"
-    r"|\b(?:think|hope|believe|guess|suppose|say|said|do|not) so$"
+    r"\b(?:it|he|she|they|we|you|i|that|this|there) "  # "yes it is"
+    r"(?:is|are|was|were|am|do|does|did|have|has|had|can|could|will|would|should)$"
+    r"|(?:\b(?:to|not|can|could|will|would|should)|n't) (?:do|have)$|\ba while$"
+    r"|\b(?:think|hope|believe|guess|suppose|say|said|do|not|it|that) so$"
 )
 _CHINESE_UNFINISHED = re.compile(
     r"(?:然后|那个|这个|就是|就是说|因为|所以|但是|可是|不过|而且|还有|如果|要是|或者|以及|和|跟|与|的话|嗯|呃|额|那|"

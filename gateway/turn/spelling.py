@@ -14,7 +14,7 @@ _SPOKEN_WORDS = (
 _SPOKEN = frozenset(_SPOKEN_WORDS.split())
 _WORDS_OF_ONE_LETTER = frozenset(("a", "i"))
 _SEVERAL = re.compile(
-    r"(?:[a-z0-9]{1,4}[-.])+[a-z0-9]{1,4}"  # "f-d-2-0", "555-01-42"
+    r"(?:[a-z]|\d+)(?:[-.](?:[a-z]|\d+)){2,}|\d+(?:[-.]\d+)+"  # "f-d-2-0", "555-01"
     r"|(?:[a-z]{1,8}-?)?\d{3,}"  # "20418", "fd-20418"
     r"|(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{4,}"  # "umnyh6"
     r"|[\w.+-]+@[\w.+-]*"

@@ -12,8 +12,8 @@ from datetime import timedelta
 from gateway.turn.hearing import PartialHeard, UtteranceStarted, VoiceEvidence
 from tests.load.turn_taking.evidence import HeardTurn, TimedHeard
 
-_PAUSE_SECONDS = 0.128
-"""Silence after which asr asks for words and for the probability: four of its frames."""
+_PAUSE_SECONDS = 0.096
+"""Silence after which asr asks for words and for the probability: three of its frames."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,6 @@ def test_punctual_evidence_comes_when_it_is_due() -> None:
         for timed in turn.evidence
         if isinstance(timed.heard, VoiceEvidence) and timed.heard.end_of_turn_probability is not None
     ]
-    assert known[0][0] == pytest.approx(1.228)
+    assert known[0][0] == pytest.approx(1.196)
     assert known[0][1] == 0.02
-    assert next(at for at, probability in known if probability == 0.9) == pytest.approx(turn.end + 0.228)
+    assert next(at for at, probability in known if probability == 0.9) == pytest.approx(turn.end + 0.196)

@@ -1,9 +1,18 @@
 """Whole sentences, unfinished ones, and what is being spelled."""
 
+import csv
+import os
+import random
+from pathlib import Path
+
 import pytest
 
 from gateway.turn.completeness import Completeness, completeness
 from gateway.turn.spelling import asks_for_spelling, is_spelling
+
+BANKING77 = (
+    Path(os.environ.get("FRONTDESK_DATA", "../shared/data")) / "banking77" / "banking_data" / "test.csv"
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +24,9 @@ from gateway.turn.spelling import asks_for_spelling, is_spelling
         "Who should I talk to?",
         "Yes, it is.",
         "That's where it was.",
+        "I don't know what to do.",
+        "Yes, we have.",
+        "It took a while.",
         "I think so.",
         "Yes.",
         "Stop!",
@@ -38,6 +50,8 @@ def test_a_whole_sentence_is_whole(text: str) -> None:
         "I bought the shoes and",
         "I bought the shoes, but...",
         "My order number is.",
+        "How do.",
+        "What should",
         "I'm waiting for.",
         "Well, um.",
         "I bought it because",
@@ -80,7 +94,19 @@ def test_what_is_spelled_is_seen(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Can I return shoes?", "I bought two", "Can I", "I have 2 dogs.", "", "Yes.", "第二个", "我要两"]
+    "text",
+    [
+        "Can I return shoes?",
+        "I bought two",
+        "Can I",
+        "An auto top-up",
+        "at 5 p.m.",
+        "I have 2 dogs.",
+        "",
+        "Yes.",
+        "第二个",
+        "我要两",
+    ],
 )
 def test_what_is_said_is_not_spelled(text: str) -> None:
     assert not is_spelling(text)
@@ -119,3 +145,16 @@ def test_an_answer_that_asks_for_what_is_spelled(answer: str) -> None:
 )
 def test_an_answer_that_does_not(answer: str) -> None:
     assert not asks_for_spelling(answer)
+
+
+@pytest.mark.skipif(not BANKING77.is_file(), reason="FRONTDESK_DATA has no banking77")
+def test_real_questions_are_rarely_taken_for_unfinished_and_cut_ones_often() -> None:
+    with BANKING77.open(encoding="utf-8", newline="") as file:
+        questions = [row["text"] for row in csv.DictReader(file)]
+    generator = random.Random(1)
+    long = [question.split() for question in questions if len(question.split()) >= 4]
+    cut = [" ".join(words[: generator.randrange(2, len(words) - 1)]) + "." for words in long]
+    unfinished = [completeness(text) is Completeness.UNFINISHED for text in questions]
+    assert sum(unfinished) / len(questions) <= 0.01
+    assert sum(completeness(text) is Completeness.UNFINISHED for text in cut) / len(cut) >= 0.35
+    assert sum(is_spelling(question) for question in questions) / len(questions) <= 0.002
