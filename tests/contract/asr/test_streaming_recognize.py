@@ -1,8 +1,10 @@
 """StreamingRecognize on the wire: a real server, real voice of a world where loud is speech."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,6 +25,7 @@ from services.serving.server import Registration
 from tests.contract.asr.test_recognize import SERVICE, STREAM, frames
 from tests.fakes.hearing import FRAME, Hearing, decode, sound
 from tests.fakes.inference import FakeInference
+from tests.harness.gateway import serving_gateway
 from tests.harness.grpc_server import Served, serving
 from tests.unit.asr.test_recognizer import loud_is_speech
 
@@ -36,13 +39,17 @@ def inference() -> FakeInference:
     return FakeInference(models, {"acoustic": {"manifest": '{"version": 1}'}})
 
 
-@pytest.fixture
-async def served(inference: FakeInference) -> AsyncIterator[Served]:
+def registration(inference: FakeInference) -> Registration:
     recognizer = Recognizer(inference, loud_is_speech, FRAME / SAMPLE_RATE, Transcriber(inference, str))
     decoder = AudioDecoder(max_bytes=1 << 20, max_seconds=20.0)
     servicer = AsrServicer(decoder, recognizer, Hearing(inference, most_streams=2).live())
     add = asr_pb2_grpc.add_AsrServiceServicer_to_server
-    async with serving([Registration(SERVICE.full_name, add, servicer)]) as running:
+    return Registration(SERVICE.full_name, add, servicer)
+
+
+@pytest.fixture
+async def served(inference: FakeInference) -> AsyncIterator[Served]:
+    async with serving([registration(inference)]) as running:
         yield running
 
 
@@ -107,8 +114,6 @@ async def test_acoustic_features_come_with_the_final_when_asked_for(served: Serv
 
 @pytest.mark.parametrize(("encoding", "subtype"), [("MULAW", "ULAW"), ("ALAW", "ALAW")])
 async def test_telephone_audio_is_heard(served: Served, encoding: str, subtype: str) -> None:
-    import io
-
     stream = io.BytesIO()
     soundfile.write(stream, UTTERANCE[::2], 8_000, format="RAW", subtype=subtype)
     audio = stream.getvalue()
@@ -131,6 +136,16 @@ async def test_a_shorter_silence_may_end_utterances(served: Served) -> None:
     two = finals(await recognize(served, config(end_silence=Duration(nanos=300_000_000)), *linear16(samples)))
     assert [len(final.words) for final in one] == [6]
     assert [len(final.words) for final in two] == [3, 3]
+
+
+async def test_the_gateway_passes_a_stream_without_a_deadline_through(
+    inference: FakeInference, tmp_path: Path
+) -> None:
+    async with serving_gateway(tmp_path, [registration(inference)]) as gateway:
+        responses = await recognize(gateway.served, config(), *linear16(UTTERANCE))
+        assert [final.transcript for final in finals(responses)] == ["w1 w2 w3 w4 w5"]
+        reason = await refused(gateway.served, config(), Request(audio=bytes(3)))
+        assert reason == (grpc.StatusCode.INVALID_ARGUMENT, "AUDIO_TRUNCATED")
 
 
 async def test_silence_is_answered_with_nothing(served: Served, inference: FakeInference) -> None:

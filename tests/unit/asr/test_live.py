@@ -161,7 +161,7 @@ def test_the_end_of_turn_is_judged_in_the_pause() -> None:
     events = run_virtually(Hearing().run(spoken(sound((1.0, 0), (1.0, 0.5), (0.5, 0), (1.0, 0.5), (1.5, 0)))))
     evidence = only(Evidence, events)
     assert {e.end_of_turn for e in evidence} == {None, 0.75}
-    assert all(e.end_of_turn is None for e in evidence if e.speaking or e.silence < 0.1)
+    assert all(e.end_of_turn is None for e in evidence if e.speaking or e.silence < 0.09)
     assert all(e.end_of_turn == 0.75 for e in evidence if e.silence > 0.2)
 
 
