@@ -120,31 +120,34 @@ class _Call:
         self._wake()
 
     async def to_end(self, inputs: AsyncIterator[CallInput]) -> None:
-        """Hold the call; ``events`` ends with None, whatever ends it."""
+        """Hold the call; ``events`` ends with None, unless it is cancelled and nobody reads on."""
         try:
-            config = self._config
-            async with self._ports.sessions.hold(config.tenant, config.session_id) as session:
-                feed = HearingFeed()
-                exchange = Exchange(
-                    config,
-                    self._ports,
-                    self._limits,
-                    session,
-                    feed,
-                    self._emit,
-                    self._wake,
-                    self._renew_credential,
-                )
-                async with (
-                    background(self._hear(feed)),
-                    background(self._read(inputs, feed, exchange)),
-                ):
-                    try:
-                        await self._converse(exchange)
-                    finally:
-                        await exchange.close(self._clock.monotonic())
-        finally:
+            await self._hold(inputs)
+        except Exception:
             await self.events.put(None)
+            raise
+        await self.events.put(None)
+
+    async def _hold(self, inputs: AsyncIterator[CallInput]) -> None:
+        config = self._config
+        async with self._ports.sessions.hold(config.tenant, config.session_id) as session:
+            feed = HearingFeed()
+            exchange = Exchange(
+                config,
+                self._ports,
+                self._limits,
+                session,
+                feed,
+                self._emit,
+                self._wake,
+                self._renew_credential,
+            )
+            reading = self._read(inputs, feed, exchange)
+            async with background(self._hear(feed)), background(reading):
+                try:
+                    await self._converse(exchange)
+                finally:
+                    await exchange.close(self._clock.monotonic())
 
     async def _converse(self, exchange: Exchange) -> None:
         self._emit("", CallStarted(self._config.turn_taking))

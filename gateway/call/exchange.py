@@ -49,6 +49,9 @@ from gateway.turn.turn_end import (
 from gateway.turn.types import AudioEncoding, AudioInput, CustomerTurn, DialogueState
 from services.serving.errors import Unavailable
 
+_LEAST_WAIT_SECONDS = 0.001
+"""Sums of times are not exact: what is due in less may still not be due then."""
+
 
 @dataclass(frozen=True, slots=True)
 class HearingEnded:
@@ -148,9 +151,9 @@ class Exchange:
         if self._waits_for_input():
             times.append(self._quiet_since + self._config.turn_taking.no_input_timeout.total_seconds() - now)
         if self._decision is not None and self._gathering.in_utterance:
-            times.append(self._decided_at + self._limits.final_seconds - now + 0.001)
+            times.append(self._decided_at + self._limits.final_seconds - now)
         known = [time for time in times if time is not None]
-        return max(min(known), 0.0) if known else None
+        return max(min(known), _LEAST_WAIT_SECONDS) if known else None
 
     async def close(self, now: float) -> None:
         """End at once: an answer under way is stored as far as it was heard, and nothing runs on."""
@@ -358,7 +361,7 @@ class Exchange:
         self._quiet_since = now
         self._turn_end.on(AnswerAsked(turn.heard), now)
         if turn.handed_off:
-            self._ending = self._ending or GoodbyeReason.HANDOFF
+            self.end(GoodbyeReason.HANDOFF, now)
 
     def _keep_recording(self) -> None:
         """Keep of the customer's audio what the turn under way needs."""

@@ -48,6 +48,7 @@ class FakeLiveRecognizer:
     def __init__(self) -> None:
         self.end_of_turn_probability: float | None = 0.9
         self.error: Exception | None = None
+        self.deaf_to_ends = False
         self.played = b""
         self.streams = 0
         self.ended = 0
@@ -71,7 +72,7 @@ class FakeLiveRecognizer:
                             yield event
                     case PlayedAudio():
                         self.played += item.audio
-                    case _:
+                    case _ if not self.deaf_to_ends:
                         for event in ear.end():
                             yield event
             for event in ear.end():

@@ -26,15 +26,17 @@ QUESTION = "where is my order?"
 
 
 def config(**fields: Any) -> conversation_pb2.ConverseConfig:
-    values = {"session_id": "s1", "encoding": asr_pb2.AUDIO_ENCODING_MULAW, "sample_rate_hertz": 8000}
+    values: dict[str, Any] = {
+        "session_id": "s1",
+        "encoding": asr_pb2.AUDIO_ENCODING_MULAW,
+        "sample_rate_hertz": 8000,
+    }
     return conversation_pb2.ConverseConfig(**(values | fields))
 
 
-def messages(*items: bytes | Event | Any) -> list[conversation_pb2.ConverseRequest]:
-    """Requests of audio frames and other messages, the config before them."""
-    return [
-        conversation_pb2.ConverseRequest(audio=item) if isinstance(item, bytes) else item for item in items
-    ]
+def messages(*frames: bytes) -> list[conversation_pb2.ConverseRequest]:
+    """Requests of audio frames."""
+    return [conversation_pb2.ConverseRequest(audio=frame) for frame in frames]
 
 
 async def converse(
