@@ -44,7 +44,8 @@ def noise(count: int) -> Samples:
 
 def echo(played: Samples, seconds: float, decibels: float) -> Samples:
     quiet: Samples = played * np.float32(10 ** (decibels / 20))
-    return np.concatenate([np.zeros(round(seconds * RATE), np.float32), quiet])[: len(played)]
+    delayed: Samples = np.concatenate([np.zeros(round(seconds * RATE), np.float32), quiet])[: len(played)]
+    return delayed
 
 
 def live(played: Samples, heard: Samples, size: int = 320) -> Samples:
