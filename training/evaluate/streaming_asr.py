@@ -69,7 +69,7 @@ async def play(
     audio: bytes,
     config: asr_pb2.StreamingRecognitionConfig,
     *,
-    frame_bytes: int,
+    bytes_a_second: int,
     seconds: float,
     real_time: bool,
 ) -> Played:
@@ -78,7 +78,8 @@ async def play(
     played = Played(began=loop.time())
     over = asyncio.Event()  # enough silence was heard behind the recording
     silence = b"\xff" if config.encoding == asr_pb2.AUDIO_ENCODING_MULAW else b"\x00"
-    whole = audio + silence * (frame_bytes * round(_TRAILING_SECONDS / _FRAME_SECONDS))
+    whole = audio + silence * round(bytes_a_second * _TRAILING_SECONDS)
+    frame_bytes = round(bytes_a_second * (_FRAME_SECONDS if real_time else 1.0))
 
     async def send() -> AsyncIterator[Request]:
         yield Request(config=config)
@@ -171,16 +172,16 @@ async def _play_clip(caller: AsrCaller, clip: Clip, narrow: bool) -> Played:
     else:
         audio = _linear16(clip.samples)
         config.encoding, config.sample_rate_hertz = asr_pb2.AUDIO_ENCODING_LINEAR16, SAMPLE_RATE
-    frame_bytes = 160 if narrow else 640
-    return await play(caller, audio, config, frame_bytes=frame_bytes, seconds=clip.seconds, real_time=True)
+    rate = 8_000 if narrow else 2 * SAMPLE_RATE
+    return await play(caller, audio, config, bytes_a_second=rate, seconds=clip.seconds, real_time=True)
 
 
 async def _play_sound(caller: AsrCaller, audio: bytes, *, real_time: bool) -> Played:
     config = asr_pb2.StreamingRecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_LINEAR16, sample_rate_hertz=SAMPLE_RATE, language_code="en"
     )
-    size = 640 if real_time else 32_000
-    return await play(caller, audio, config, frame_bytes=size, seconds=_SOUND_SECONDS, real_time=real_time)
+    rate = 2 * SAMPLE_RATE
+    return await play(caller, audio, config, bytes_a_second=rate, seconds=_SOUND_SECONDS, real_time=real_time)
 
 
 def _delays(played: Sequence[Played]) -> dict[str, object]:
@@ -239,10 +240,17 @@ def _seconds(duration: Duration) -> float:
 
 
 async def evaluate(
-    data: Path, repository: Path, vad_model: Path, log_file: Path, *, limit: int, streams: int, noise: bool
+    data: Path,
+    repository: Path,
+    vad_model: Path,
+    log_file: Path,
+    *,
+    limit: int | None,
+    streams: int,
+    noise: bool,
 ) -> dict[str, object]:
     """All figures; see the module."""
-    chosen = list(itertools.islice(clips(data / "an4_speech"), limit or None))
+    chosen = list(itertools.islice(clips(data / "an4_speech"), limit))
     with local_triton(repository, log_file) as local:
         triton = TritonClient(local.url)
         try:
@@ -250,8 +258,9 @@ async def evaluate(
                 load = round(os.getloadavg()[0], 2)
                 figures: dict[str, object] = {
                     "machine": {"cpus": os.cpu_count(), "load_before": load},
-                    "an4_speech": await english(caller, chosen, streams),
                 }
+                if chosen:
+                    figures["an4_speech"] = await english(caller, chosen, streams)
                 if noise:
                     figures["no_speech"] = await wordless(caller)
         finally:
@@ -270,7 +279,7 @@ def main() -> None:
     )
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"))
     parser.add_argument("--vad", type=Path, default=AsrSettings.model_fields["vad_model"].default)
-    parser.add_argument("--limit", type=int, default=0, help="so many clips; 0: all")
+    parser.add_argument("--limit", type=int, help="so many clips; default: all")
     parser.add_argument("--streams", type=int, default=1, help="clips that are played at the same time")
     parser.add_argument("--noise", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, default=Path("build/bench/streaming_asr.json"))
