@@ -201,14 +201,14 @@ class Exchange:
             case PartialHeard():
                 gathering.partial = heard
                 self._emit(gathering.turn_id, gathering.partial_transcript(heard))
-                if self._answering is None:
-                    self._anticipation.on_partial(heard, gathering)
         decision = self._turn_end.on(heard, now)
         if isinstance(heard, FinalHeard):
             self._barge_in.interrupts(heard)
             self._on_final(heard, now)
         else:
             self._hear_interruption(heard, now)
+            if isinstance(heard, PartialHeard) and self._answering is None:
+                self._anticipation.on_partial(heard, gathering)
             self._decide(decision, now)
 
     def _hear_interruption(self, heard: Heard, now: float) -> None:
@@ -233,6 +233,7 @@ class Exchange:
             self._ports.metrics.final_heard(now - self._decided_at)
         if turn is not None and self._resumes(final.transcript.text, turn, now):
             turn.playback.resume(now)
+            self._decision = None
         elif final.transcript.text:
             gathering.utterances.append(final)
             if turn is not None and not self._config.turn_taking.uninterruptible and not turn.handed_off:
