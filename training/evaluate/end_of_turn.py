@@ -1,4 +1,4 @@
-"""``python -m training.evaluate.end_of_turn --data DIR``: how well the end-of-turn model advises, and its cost.
+"""``python -m training.evaluate.end_of_turn --data DIR``: how well the end-of-turn model advises.
 
 On all clips of AN4 (`an4_speech`, github.com/cmusphinx/an4), by Silero VAD:
 
@@ -7,8 +7,8 @@ On all clips of AN4 (`an4_speech`, github.com/cmusphinx/an4), by Silero VAD:
   silence: the speaker has not;
 - paused: the clip up to a pause within it that lasts as long as that silence: the speaker has not.
 
-The silence is the clip's own quietest 0.1 s, repeated. Says how many of each were told rightly at 0.5, and the
-time of a call on one thread.
+The silence is the clip's own quietest 0.1 s, repeated. Says how many of each were told rightly at 0.5, and
+the time of a call on one thread.
 """
 
 import argparse
