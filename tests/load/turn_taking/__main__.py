@@ -74,7 +74,7 @@ async def hear(turns: Sequence[Turn], at_once: int, stretch: float) -> list[Hear
         ) as triton:
             client = TritonClient(triton.url)
             key_file = Path(folder) / "unused.pem"  # ``serving`` has keys of its own
-            settings = AsrSettings(token_public_key_file=key_file, triton_url=triton.url)
+            settings = AsrSettings(token_public_key_file=key_file, triton_url=triton.url, max_streams=at_once)
             registration = Registration(
                 "frontdesk.asr.v1.AsrService",
                 asr_pb2_grpc.add_AsrServiceServicer_to_server,
