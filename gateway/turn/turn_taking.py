@@ -25,7 +25,7 @@ class TurnTaking:
     complete_silence: timedelta = timedelta(seconds=0.3)
     incomplete_silence: timedelta = timedelta(seconds=1.2)
     spelling_silence: timedelta = timedelta(seconds=1.8)
-    interruption_speech: timedelta = timedelta(seconds=0.16)
+    interruption_speech: timedelta = timedelta(seconds=0.12)
     """Speech that interrupts an answer, 0.1 to 2 s."""
     uninterruptible: bool = False
     """An answer is never interrupted."""

@@ -26,7 +26,7 @@ def test_speech_interrupts_once_it_is_long_enough() -> None:
     barge_in = BargeIn(TurnTaking())
     assert not barge_in.interrupts(UtteranceStarted(seconds(4.8)))
     assert not barge_in.interrupts(voice(0.1))
-    assert barge_in.interrupts(voice(0.16))
+    assert barge_in.interrupts(voice(0.12))
 
 
 def test_the_setting_says_how_long_that_is() -> None:
