@@ -20,6 +20,7 @@ BENCHMARKS = (
     ("tests.load.vision",),
     ("tests.load.pictured_turns",),
     ("tests.load.showing",),
+    ("tests.load.turn_taking", "--data", DATA),
     ("training.evaluate.dialogue",),
     ("training.evaluate.asr", "--data", DATA),
     ("training.evaluate.pictures", "--variants", "1", "--out", "build/bench/pictures.json"),
