@@ -1,7 +1,7 @@
 """A live call: audio, text and pictures go out while events come in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Any
 
@@ -11,6 +11,8 @@ from google.protobuf import duration_pb2
 
 from gateway.client.channel import Metadata, open_call_channel
 from gateway.client.errors import api_errors
+
+_FAILED_WRITE = "Internal error from Core"
 
 
 class Call:
@@ -41,11 +43,13 @@ class Call:
         self._sending = asyncio.Lock()  # gRPC takes one message at a time
         self._channel: grpc.aio.Channel | None = None
         self._stream: Any = None
+        self._status: grpc.aio.AioRpcError | None = None
 
     async def __aenter__(self) -> "Call":
         self._channel = open_call_channel(self._target, self._root_certificates)
         stub: Any = conversation_pb2_grpc.ConversationServiceStub(self._channel)
         self._stream = stub.Converse(metadata=self._metadata, timeout=self._timeout_seconds)
+        self._stream.add_done_callback(self._keep_status)
         await self._send(conversation_pb2.ConverseRequest(config=self._config))
         return self
 
@@ -96,8 +100,23 @@ class Call:
 
     async def __aiter__(self) -> AsyncIterator[conversation_pb2.ConverseResponse]:
         with api_errors(self._target):
-            async for response in self._stream:
-                yield response
+            try:
+                async for response in self._stream:
+                    yield response
+            except grpc.aio.AioRpcError as error:
+                status = self._status or error
+                if status.code() is not grpc.StatusCode.OK:
+                    raise status from error
+
+    def _keep_status(self, stream: Any) -> None:
+        """Keep the server's word: a write that fails behind it puts INTERNAL in its place.
+
+        https://github.com/grpc/grpc/issues/36066
+        """
+        code, details = _known(stream.code()), _known(stream.details())
+        if self._status is None and details != _FAILED_WRITE:
+            initial, trailing = _known(stream.initial_metadata()), _known(stream.trailing_metadata())
+            self._status = grpc.aio.AioRpcError(code, initial, trailing, details, "")
 
     async def _send(self, request: conversation_pb2.ConverseRequest) -> None:
         async with self._sending:
@@ -110,3 +129,12 @@ class Call:
             except asyncio.InvalidStateError:
                 if not self._stream.done():
                     raise  # half-closed
+
+
+def _known(awaitable: Awaitable[Any]) -> Any:
+    """Return what is known of a call that is over, without waiting."""
+    try:
+        awaitable.__await__().send(None)
+    except StopIteration as returned:
+        return returned.value
+    raise RuntimeError("the call is not over")

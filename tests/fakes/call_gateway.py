@@ -30,6 +30,8 @@ class CallGateway:
     configs: list[conversation_pb2.ConverseConfig] = field(default_factory=list)
     credentials: list[str] = field(default_factory=list)
     requests: list[conversation_pb2.ConverseRequest] = field(default_factory=list)
+    breaks_off: int = 0
+    """Calls end with the audio message of this number, if not 0."""
     left: int = 0
     """Calls whose client went away without a word."""
     _held: int = 0
@@ -47,7 +49,7 @@ class CallGateway:
             config = (await anext(aiter(requests))).config
             self.configs.append(config)
             yield Event(session_id=config.session_id or "s1", call_started=conversation_pb2.CallStarted())
-            async for event in _Held(self, config).events(requests):
+            async for event in _Held(self, config).events(self._until_broken_off(requests, context)):
                 event.session_id = config.session_id or "s1"
                 yield event
         except (asyncio.CancelledError, GeneratorExit):
@@ -55,6 +57,12 @@ class CallGateway:
             raise
         finally:
             self._held -= 1
+
+    async def _until_broken_off(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield request
+            if self.breaks_off and len(self.of("audio")) == self.breaks_off:
+                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing is published")
 
 
 class _Held:

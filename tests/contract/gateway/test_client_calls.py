@@ -10,7 +10,7 @@ import pytest
 from gateway.cli.call_coding import CallFormat, Coding
 from gateway.cli.call_player import CallEnd, PlayedCall, play_call
 from gateway.cli.call_voice import Recording
-from gateway.client import FrontdeskApiError, FrontdeskClient
+from gateway.client import Call, FrontdeskApiError, FrontdeskClient
 from tests.contract.gateway.turns import until
 from tests.fakes.call_gateway import MULAW, CallGateway, holding_calls
 
@@ -92,6 +92,36 @@ async def test_a_call_too_many_is_refused_and_sends_do_not_fail(
                 pass
         await call.send_audio(FRAME)
     assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_how_a_call_ended_is_told_however_much_was_being_sent(
+    client: FrontdeskClient, peer: CallGateway
+) -> None:
+    peer.breaks_off = 20
+    for _ in range(20):  # each of them would be INTERNAL with a chance of a half
+        peer.requests.clear()
+        async with client.converse(MULAW) as call:
+            sending = asyncio.create_task(sends_much(call))
+            with pytest.raises(FrontdeskApiError) as failed:
+                async for _ in call:
+                    pass
+            await sending
+        assert failed.value.code is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_goodbye_is_the_end_however_much_was_being_sent(client: FrontdeskClient) -> None:
+    for _ in range(20):
+        async with client.converse(MULAW) as call:
+            sending = asyncio.create_task(sends_much(call, hangs_up_after=20))
+            assert [event.WhichOneof("event") async for event in call] == ["call_started", "goodbye"]
+            await sending
+
+
+async def sends_much(call: Call, hangs_up_after: int = 1000) -> None:
+    for number in range(200):
+        if number == hangs_up_after:
+            await call.hang_up()
+        await call.send_audio(FRAME * 100)
 
 
 async def test_the_time_given_bounds_the_call(client: FrontdeskClient) -> None:
