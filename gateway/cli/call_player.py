@@ -72,7 +72,8 @@ class CallEnd:
     """When the customer, having said all, hangs up.
 
     After ``quiet_seconds`` in which nothing is played and no event comes but
-    ``no_input``, with no turn open; at the latest ``limit_seconds`` after the last word.
+    ``no_input``, with no turn open (three times as long where speech was heard and its
+    words or their end are still to come); at the latest ``limit_seconds`` after the last word.
     """
 
     quiet_seconds: float = 4.0
@@ -181,6 +182,7 @@ class _Player:
     spoken: list[Samples] = field(default_factory=list)
     lateness: float = 0.0
     active: float = 0.0
+    unanswered: bool = False
     error: FrontdeskApiError | None = None
 
     def __post_init__(self) -> None:
@@ -244,6 +246,7 @@ class _Player:
                     self.loudspeaker.stop()
         if kind != "no_input":
             self.active = timed.seconds
+            self.unanswered = kind in ("speech_started", "partial_transcript")
         self.on_event(timed)
 
     async def _speak(self, reading: "asyncio.Task[None]", actions: list[Action]) -> None:
@@ -304,7 +307,8 @@ class _Player:
     def _is_over(self, last_word: float) -> bool:
         now = self._now()
         quiet_since = max(self.active, self.playback.ends)
-        quiet = not self.open_turns and now - quiet_since >= self.end.quiet_seconds
+        enough = self.end.quiet_seconds * (3 if self.unanswered else 1)
+        quiet = not self.open_turns and now - quiet_since >= enough
         return quiet or now - last_word >= self.end.limit_seconds
 
     def _now(self) -> float:

@@ -120,6 +120,12 @@ def test_but_not_for_ever() -> None:
     assert hung_up == pytest.approx(6.0, abs=0.03)
 
 
+def test_speech_that_was_heard_is_given_time() -> None:
+    call, _ = played([(0.9, event(speech_started=conversation_pb2.SpeechStarted()))])
+    [(hung_up, _)] = call.of("hang_up")
+    assert hung_up == pytest.approx(4.0, abs=0.03)
+
+
 def test_a_turn_that_was_given_up_is_not_waited_for() -> None:
     failed = conversation_pb2.Notice(stage=conversation_pb2.STAGE_DIALOGUE)
     silent = conversation_pb2.Notice(stage=conversation_pb2.STAGE_TTS)
