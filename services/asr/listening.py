@@ -113,6 +113,8 @@ class ListeningRules:
     pause: float = 0.09
     """Of silence, until all that was spoken is decoded as it would be at the end of the utterance."""
     evidence_period: float = 0.1
+    onset: float = 0.3
+    """Of a run of speech, in which evidence comes with every frame: it may interrupt an answer."""
     sure_language: float = 0.7
     """Probability at which a detected language holds for the rest of the utterance."""
     long_segment: float = 20.0

@@ -137,8 +137,9 @@ class LiveStream:
         elif before is None and run is not None:
             self._go_on(self._utterance, run)
         if self._utterance is not None or voice.run is not None:
+            onset = voice.speaking and voice.voiced <= self._rules.onset
             period = self._rules.evidence_period - self._parts.frame_seconds / 2
-            if was_speaking != voice.speaking or voice.now - self._evidence_told >= period:
+            if onset or was_speaking != voice.speaking or voice.now - self._evidence_told >= period:
                 await self._tell_evidence()
         if self._utterance is not None:
             await self._follow(self._utterance)

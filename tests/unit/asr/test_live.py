@@ -146,6 +146,7 @@ def test_evidence_comes_every_tenth_of_a_second_and_at_once_when_it_changes() ->
     events = run_virtually(hearing.run(spoken(sound((1.0, 0), (1.0, 0.5), (1.5, 0)))))
     evidence = only(Evidence, events)
     assert max(np.diff([e.end for e in evidence])) <= 0.13
+    assert max(np.diff([e.end for e in evidence if e.speaking and e.voiced < 0.3])) <= 0.033
     first, ended = evidence[0], next(e for e in evidence if not e.speaking)
     assert first.speaking
     assert first.end == pytest.approx(1.02, abs=0.04)
