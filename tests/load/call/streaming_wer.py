@@ -20,13 +20,15 @@ _PACE = 4.0
 """Times as fast as spoken. The finals are decoded from the same audio, whatever the pace."""
 _SILENCE_SECONDS = 1.0
 _STREAMS = 2
+_SEED = 5
 _MULAW_SILENCE = b"\xff"
 
 
 def run(client: FrontdeskClient, data: Path, count: int) -> Mapping[str, Any]:
-    """Percent, over every n-th of AN4's clips so that ``count`` of all speakers are taken."""
+    """Percent, over ``count`` drawn clips of AN4."""
     every = list(clips(data / "an4_speech"))
-    chosen = every[:: max(1, len(every) // count)][:count]
+    drawn = np.random.default_rng(_SEED).choice(len(every), min(count, len(every)), replace=False)
+    chosen = [every[index] for index in sorted(drawn)]
     references = [" ".join(spoken.english_tokens(clip.transcript, capitals_spell=False)) for clip in chosen]
     stub: Any = asr_pb2_grpc.AsrServiceStub(client.channel)
     figures: dict[str, Any] = {"clips": len(chosen), "words": sum(len(text.split()) for text in references)}
