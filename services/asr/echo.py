@@ -1,5 +1,6 @@
 """The echo of what is played to the speaker, taken out of what is heard: WebRTC's AEC3. Pure."""
 
+from collections import deque
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,9 @@ _FRAME = SAMPLE_RATE // 100  # the module takes 10 ms at a time
 _AFTER = round((LONGEST_ECHO_SECONDS + 0.2) * SAMPLE_RATE)
 _LEAD = _FRAME  # heard sound is held back, so that no echo comes before its cause
 _MOST_WAITING = SAMPLE_RATE // 2
+_COLD = 250  # frames in which AEC3, still adapting, may let an echo through for a moment
+_LOUD = 0.3  # of the loudest that was played in the last 0.5 s: no echo is so loud, a speaker is
+_HANGOVER = 20  # frames that count as the speaker's after a loud one
 _FULL_SCALE = np.float32(32_768)
 
 
@@ -28,12 +32,16 @@ class EchoCanceller:
     untouched at no cost; meanwhile 10 ms are held back.
 
     AEC3 takes for echo whatever it cannot tell from it yet: on a line without any it swallowed the first
-    seconds of a speaker who interrupts. So it is used until it is known that there is no echo, half a
-    second into what is played first, and again as soon as there is one.
+    seconds of a speaker who interrupts. So it is used until it is known that there is no echo, about a
+    second into what is played first, and again as soon as there is one. While it adapts, in the first
+    2.5 s, only what is louder than an echo (-10 dB of what is played) is heard.
     """
 
     def __init__(self) -> None:
         self._presence = EchoPresence()
+        self._cold = _COLD
+        self._levels: deque[float] = deque([0.0] * 50, maxlen=50)  # of what was played, frame by frame
+        self._loud = 0  # frames left of the hangover
         self._module: AudioProcessingModule | None = None  # made when first needed
         self._waiting = np.zeros(0, np.float32)  # played, not yet paired
         self._held = np.zeros(0, np.float32)  # heard, not yet given out
@@ -85,7 +93,18 @@ class EchoCanceller:
         self._module.process_reverse_stream(_coded(played))
         frame = _coded(heard)
         self._module.process_stream(frame)  # in place
+        if self._cold:
+            self._cold -= 1
+            self._levels.append(_level(played))
+            self._loud = _HANGOVER if _level(heard) > _LOUD * max(self._levels) else max(self._loud - 1, 0)
+            if not self._loud:
+                return np.zeros(_FRAME, np.float32)
         return np.frombuffer(frame.data, np.int16).astype(np.float32) / _FULL_SCALE
+
+
+def _level(samples: NDArray[np.float32]) -> float:
+    """RMS."""
+    return float(np.sqrt(np.mean(samples**2)))
 
 
 def _coded(samples: NDArray[np.float32]) -> AudioFrame:
