@@ -119,9 +119,11 @@ class Gathering:
         """Return all that was said, with times from the start of the turn's audio."""
         if not self.utterances:
             return None
-        origin = max(self.utterances[0].start - AUDIO_MARGIN, timedelta())
+        start = timedelta()
+        origin = max(self.utterances[0].start - AUDIO_MARGIN, start)
         words = tuple(
-            replace(word, start=word.start - origin, end=word.end - origin)
+            # A word may be placed before the sound that was taken for speech, and its audio is not kept.
+            replace(word, start=max(word.start - origin, start), end=max(word.end - origin, start))
             for final in self.utterances
             for word in final.transcript.words
         )
