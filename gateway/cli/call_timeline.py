@@ -11,13 +11,14 @@ import numpy as np
 
 from gateway.cli.call_coding import Samples
 from gateway.cli.call_player import PlayedCall
-from gateway.cli.call_timing import TurnTiming
+from gateway.cli.call_timing import StageSpan, TurnTiming
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CUSTOMER, _FRONTDESK, _STOP, _INK, _FAINT = "#3567b0", "#0f9d94", "#d9603b", "#1f2933", "#9aa5b1"
-_STAGES = ("ASR", "VISION", "TEXT", "DIALOGUE", "TTS", "STORE")
+_END_OF_TURN = "END OF TURN"
+_STAGES = (_END_OF_TURN, "ASR", "VISION", "TEXT", "DIALOGUE", "TTS", "STORE")
 _CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei")
 _INCHES_A_SECOND, _LEAST_INCHES, _MOST_INCHES = 0.7, 9.0, 60.0
 _POINTS = 4000  # of a wave, on the whole width
@@ -109,21 +110,30 @@ def _draw_moment(axes: "Axes", at: float | None, colour: str, style: str) -> Non
 
 
 def _draw_stages(axes: "Axes", turns: Sequence[TurnTiming]) -> None:
-    rows = {stage: row for row, stage in enumerate(_STAGES)}
-    for turn in turns:
-        for span in turn.stages:
-            row = rows.setdefault(span.stage, len(rows))
-            axes.barh(row, span.end - span.start, left=span.start, height=0.6, color=_FAINT)
-            axes.annotate(
-                f"{(span.end - span.start) * 1000:.0f} ms",
-                (span.end, row),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7,
-                color=_INK,
-            )
-    axes.set_yticks(list(rows.values()), [stage.lower() for stage in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    spans = [span for turn in turns for span in _spans(turn)]
+    ran = {span.stage for span in spans}
+    rows = [stage for stage in _STAGES if stage in ran]
+    for span in spans:
+        row = rows.index(span.stage)
+        axes.barh(row, span.end - span.start, left=span.start, height=0.6, color=_FAINT)
+        axes.annotate(
+            f"{(span.end - span.start) * 1000:.0f} ms",
+            (span.end, row),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=_INK,
+        )
+    axes.set_yticks(range(len(rows)), [stage.lower() for stage in rows])
+    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _spans(turn: TurnTiming) -> list[StageSpan]:
+    """The turn's stages, and how long it took to be sure that the customer had finished."""
+    sure = []
+    if turn.spoken_until is not None and turn.ended is not None:
+        sure = [StageSpan(_END_OF_TURN, turn.spoken_until, turn.ended)]
+    return [*sure, *(span for span in turn.stages if span.stage in _STAGES)]

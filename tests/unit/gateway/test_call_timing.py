@@ -134,7 +134,7 @@ def has(picture: Any, colour: tuple[int, int, int]) -> Any:
 def test_the_timeline_shows_who_spoke_when(two_turns: PlayedCall, tmp_path: Path) -> None:
     picture = drawn(two_turns, tmp_path / "call.png")
     customer, frontdesk = has(picture, CUSTOMER_BLUE), has(picture, FRONTDESK_GREEN)
-    names = picture.shape[1] // 12  # left of the axes stand the channels' names, in their colours
+    names = picture.shape[1] // 10  # left of the axes stand the channels' names, in their colours
     assert customer[customer > names][0] < frontdesk[frontdesk > names][0]
     assert frontdesk[-1] > customer[-1]
     assert not len(has(picture, STOP_RED))
