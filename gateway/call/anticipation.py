@@ -18,9 +18,10 @@ class Anticipation:
     def __init__(self, begin: Callable[[Question], BegunAnswer], metrics: CallMetrics) -> None:
         self._begin = begin
         self._metrics = metrics
+        self._begun_at = 0.0
         self._answer: BegunAnswer | None = None
 
-    def on_partial(self, partial: PartialHeard, gathering: Gathering) -> None:
+    def on_partial(self, partial: PartialHeard, gathering: Gathering, now: float) -> None:
         """Begin an answer where the words so far are a likely whole question; drop one that no longer fits.
 
         A turn with pictures is not anticipated: its answer takes the sound of all its speech.
@@ -30,19 +31,20 @@ class Anticipation:
             self.drop()
         if self._answer is None and is_whole(partial) and not gathering.images:
             self._metrics.answer_begun_early()
-            self._answer = self._begin(question)
+            self._answer, self._begun_at = self._begin(question), now
 
-    def fits(self, question: Question) -> bool:
-        """Whether the answer that was begun is one to this question."""
-        return self._answer is not None and not self._answer.failed and _same(self._answer.question, question)
+    def fits(self, question: Question, over_at: float) -> bool:
+        """Whether an answer to this question was begun before ``over_at``, when the turn was over."""
+        return self._is_to(question) and self._begun_at < over_at
 
-    def take(self, question: Question) -> BegunAnswer | None:
+    def take(self, question: Question, over_at: float) -> BegunAnswer | None:
         """Return the answer that was begun, if it is one to this question; drop it otherwise."""
-        if not self.fits(question):
+        if not self._is_to(question):
             self.drop()
             return None
+        if self._begun_at < over_at:
+            self._metrics.answer_anticipated()
         answer, self._answer = self._answer, None
-        self._metrics.answer_anticipated()
         return answer
 
     def drop(self) -> None:
@@ -57,6 +59,9 @@ class Anticipation:
         self.drop()
         if answer is not None:
             await answer.ended()
+
+    def _is_to(self, question: Question) -> bool:
+        return self._answer is not None and not self._answer.failed and _same(self._answer.question, question)
 
 
 def _same(begun: Question, asked: Question) -> bool:

@@ -208,7 +208,7 @@ class Exchange:
         else:
             self._hear_interruption(heard, now)
             if isinstance(heard, PartialHeard) and self._answering is None:
-                self._anticipation.on_partial(heard, gathering)
+                self._anticipation.on_partial(heard, gathering, now)
             self._decide(decision, now)
 
     def _hear_interruption(self, heard: Heard, now: float) -> None:
@@ -280,7 +280,7 @@ class Exchange:
         decision = self._decision
         if decision is not None and not self._end_told:
             self._end_told = True
-            anticipated = self._anticipation.fits(question)
+            anticipated = self._anticipation.fits(question, self._decided_at)
             end = EndOfTurn(decision.reason, decision.silence, anticipated)
             self._emit(self._gathering.turn_id, end)
 
@@ -293,7 +293,7 @@ class Exchange:
             return
         question = gathering.question()
         self._tell_end(question)
-        answer = self._anticipation.take(question) or self._begin_answer(question)
+        answer = self._anticipation.take(question, self._decided_at) or self._begin_answer(question)
         self._answering = SpokenTurn(
             self._customer_turn(gathering),
             gathering,
