@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +24,11 @@ from gateway.turn.hearing import (
 )
 from gateway.turn.ports import Clock
 from gateway.turn.types import AudioEncoding
+from services.serving.errors import DeadlineExceeded, Unavailable
 from tests.load.turn_taking.recordings import RATE, Kind, Turn
 
 FRAME_SECONDS = 0.02
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,17 @@ async def record(recognizer: LiveRecognizer, clock: Clock, turn: Turn, stretch: 
 async def record_all(
     recognizer: LiveRecognizer, clock: Clock, turns: Sequence[Turn], at_once: int, stretch: float = 1.0
 ) -> list[HeardTurn]:
-    """Record every turn, ``at_once`` at a time, in the order of ``turns``."""
+    """Record every turn, ``at_once`` at a time, in the order of ``turns``.
+
+    A turn that could not be heard, on a machine that is too busy, is spoken again, three times in all.
+    """
     room = asyncio.Semaphore(at_once)
 
     async def one(turn: Turn) -> HeardTurn:
         async with room:
+            for _ in range(_TRIES - 1):
+                with suppress(DeadlineExceeded, Unavailable):
+                    return await record(recognizer, clock, turn, stretch)
             return await record(recognizer, clock, turn, stretch)
 
     return list(await asyncio.gather(*(one(turn) for turn in turns)))

@@ -21,9 +21,10 @@ from gateway.turn.hearing import (
 )
 from gateway.turn.turn_taking import TurnTaking
 from gateway.turn.types import Transcript
+from services.serving.errors import Unavailable
 from tests.harness.virtual_time import VirtualClock, run_virtually
 from tests.load.turn_taking.curve import cutoff_at_p50, draw, p50_at_cutoff, scaled
-from tests.load.turn_taking.evidence import HeardTurn, TimedHeard, load, record, save
+from tests.load.turn_taking.evidence import HeardTurn, TimedHeard, load, record, record_all, save
 from tests.load.turn_taking.punctual import Speed, punctual
 from tests.load.turn_taking.recordings import (
     RATE,
@@ -117,6 +118,31 @@ def test_recording_goes_at_the_pace_of_speech_and_is_kept(tmp_path: Path) -> Non
     assert [timed.at for timed in slowly.evidence] == pytest.approx([timed.at for timed in heard.evidence])
     save([heard, spoken()], tmp_path / "evidence.jsonl")
     assert load(tmp_path / "evidence.jsonl") == [heard, spoken()]
+
+
+class _Busy(_Recognizer):
+    """Fails the first time."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+
+    def listen(
+        self,
+        audio: AsyncIterator[HearingInput],
+        stream_format: StreamFormat,
+        *,
+        include_acoustic_features: bool = False,
+    ) -> AsyncGenerator[Heard]:
+        self.streams += 1
+        if self.streams == 1:
+            raise Unavailable("INFERENCE_UNAVAILABLE", "too busy")
+        return super().listen(audio, stream_format)
+
+
+def test_a_turn_that_could_not_be_heard_is_spoken_again() -> None:
+    turn = Turn("a", Kind.SINGLE, "s", tone(1.0, 0.5), 0.9)
+    (heard,) = run_virtually(record_all(_Busy(), VirtualClock(), [turn], at_once=2))
+    assert len(heard.evidence) == 10
 
 
 def spoken(
