@@ -61,7 +61,7 @@ class Bench:
         load = os.getloadavg()[0]
         with self._timed("asking, capacity, word error rate"), _suite(_MOST_CALLS) as client:
             asked, levels = self._ask(client)
-            wer = streaming_wer.run(client, self._data, self._count(60))
+            wer = streaming_wer.run(client, self._data, self._count(44))
         calls = capacity.greatest(_held(levels))
         with self._timed("interruptions and echo"), _suite(max(calls, 1)) as client:
             questions = [
@@ -89,11 +89,11 @@ class Bench:
     def _ask(self, client: FrontdeskClient) -> tuple[list[Asked], dict[int, Mapping[str, Any]]]:
         """Every recording once, one call at a time; then questions at more and more calls."""
         spoken = recordings.SpokenCache(FOLDER / "spoken", spoken_by(client))
-        questions = recordings.questions(spoken, self._count(24))
+        questions = recordings.questions(spoken, self._count(20))
         chosen = [
-            *recordings.commands(self._data, self._count(14)),
-            *questions[: self._count(14)],
-            *recordings.two_sentences(spoken, self._count(10)),
+            *recordings.commands(self._data, self._count(12)),
+            *questions[: self._count(12)],
+            *recordings.two_sentences(spoken, self._count(8)),
             *recordings.real_pairs(self._data, self._count(8)),
         ]
         asyncio.run(ask_all(client, [*questions[-2:], *chosen[:1]], lanes=1))  # warms up what is lazy
@@ -108,7 +108,7 @@ class Bench:
     async def _interrupt(
         self, client: FrontdeskClient, questions: Sequence[str], lanes: int
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        real = recordings.interruptions(self._data, self._count(20))
+        real = recordings.interruptions(self._data, self._count(15))
         stop = await interrupting.barge_in(client, real, questions)
         return stop, await interrupting.echo(client, questions, self._count(52), lanes)
 

@@ -1,6 +1,7 @@
 """How soon an answer stops when the customer speaks into it, and that its own echo does not stop it."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,9 @@ _ECHO_DELAYS = (0.02, 0.1, 0.2, 0.3)
 _ASK_AT = 0.2
 _AFTER = (0.6, 1.0, 1.6)
 """Seconds of the answer that are heard before the customer interrupts, in turn."""
-_MOST_SECONDS = 8.0
+_MOST_SECONDS = 5.0
+_ECHO_BUDGET_SECONDS = 140.0
+"""For all stretches; those that would begin later are left out."""
 
 
 async def barge_in(
@@ -51,10 +54,11 @@ async def echo(
 ) -> Mapping[str, Any]:
     """Play ``stretches`` answers to customers who say nothing, and whose line returns the answer's sound."""
     waiting = list(range(stretches))
+    until = time.monotonic() + _ECHO_BUDGET_SECONDS
     calls: list[PlayedCall] = []
 
     async def lane() -> None:
-        while waiting:
+        while waiting and time.monotonic() < until:
             index = waiting.pop(0)
             delay = _ECHO_DELAYS[index % len(_ECHO_DELAYS)]
             listening = Listening(_MOST_SECONDS)
