@@ -12,8 +12,9 @@ from typing import Final
 
 from services.asr.transcriber import Word
 
-HOLD_BACK_SECONDS: Final = 0.5
-"""Words that end this near to the end of the audio may be cut, and wait for the next decoding."""
+HOLD_BACK_SECONDS: Final = 1.0
+"""Words that end this near to the end of the audio wait for another decoding: they may be cut, and what
+follows may show them to be others ("a race" was the beginning of "erase N T D I C")."""
 
 _MARKS = ".,!?;:…。，！？；：、"
 

@@ -38,7 +38,7 @@ def test_two_in_succession_must_agree() -> None:
 
 
 def test_words_at_the_end_of_the_audio_may_be_cut_and_wait() -> None:
-    agreement = after("can I return", "can I return", until=1.5)
+    agreement = after("can I return", "can I return", until=1.0 + HOLD_BACK_SECONDS)
     assert texts(agreement.stable) == "can I"
     agreement.take(words("can I return shoes"), 1.5 + HOLD_BACK_SECONDS)
     assert texts(agreement.stable) == "can I return"
