@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from gateway.call.coding import AudioCoding
 
 _EXACT = 1e-6
+_TOLD_BEFORE = 0.08
+"""Seconds by which an echo canceller hears of a frame before it sounds: after its echo it is no use."""
 
 
 class Playback:
@@ -79,9 +81,9 @@ class Playback:
             yield self._frames[self._sent - 1], start
 
     def sounding(self, now: float) -> Iterator[bytes]:
-        """Yield the frames that began to sound since the last call."""
-        position = self.position(now)
-        while self._sounded < self._sent and self._starts[self._sounded] <= position + _EXACT:
+        """Yield the frames that are about to sound, and were not yielded before."""
+        until = self.position(now) + _TOLD_BEFORE + _EXACT
+        while self._sounded < self._sent and self._starts[self._sounded] <= until:
             self._sounded += 1
             yield self._frames[self._sounded - 1]
 
@@ -94,7 +96,7 @@ class Playback:
         if self._sent < len(self._frames):
             times.append(self._starts[self._sent] - self._lead - position)
         if self._sounded < self._sent:
-            times.append(self._starts[self._sounded] - position)
+            times.append(self._starts[self._sounded] - _TOLD_BEFORE - position)
         if self._complete and self._sent == len(self._frames):
             times.append(self.seconds - position)
         return max(min(times), 0.0) if times else None

@@ -68,8 +68,8 @@ def test_an_answer_runs_ahead_by_its_lead_and_no_further() -> None:
     playback = playing(3.0)
     assert sum(len(frame) for frame, _ in playback.take(0.0)) == len(seconds(1.02))
     assert not list(playback.take(0.0))
-    assert playback.next_in(0.0) == pytest.approx(0.0)  # the first frame begins to sound
-    assert len(list(playback.sounding(0.0))) == 1
+    assert playback.next_in(0.0) == pytest.approx(0.0)  # the first frames are about to sound
+    assert len(list(playback.sounding(0.0))) == 2
     assert playback.next_in(0.0) == pytest.approx(0.02)
     assert len(list(playback.take(0.5))) == 9
     assert playback.position(0.5) == pytest.approx(0.5)
