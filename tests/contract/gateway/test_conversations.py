@@ -13,7 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from hypothesis import strategies as st
 
 from services.serving.errors import Unavailable
-from tests.contract.conformance import Check, Peer, conformance
+from tests.contract.conformance import Check, GoodRequest, Peer, conformance
 from tests.contract.gateway.turns import (
     CONVERSATIONS,
     audio,
@@ -60,7 +60,7 @@ async def test_conforms(gateway: ServedGateway, method: MethodDescriptor, check:
         ),
         conversation_pb2.ConverseRequest(audio=b"\xff" * 160),
     ]
-    good = {
+    good: dict[str, GoodRequest] = {
         "Converse": call,
         "HandleTurn": new_turn,
         "GetConversation": stored_conversation,
