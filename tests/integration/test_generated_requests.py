@@ -26,6 +26,7 @@ from services.text.model import RERANKER
 from tests.contract.asr import test_recognize as asr_contract
 from tests.contract.conformance import GoodRequest, Peer, check_service
 from tests.contract.gateway import test_proxy as proxy_contract
+from tests.contract.gateway.turns import SHORT_CALL
 from tests.contract.text import test_text_service as text_contract
 from tests.contract.tts import test_tts_service as tts_contract
 from tests.contract.vision import test_vision_service as vision_contract
@@ -110,6 +111,7 @@ def publication() -> list[Message]:
 def good_requests() -> dict[str, GoodRequest]:
     return {
         "HandleTurn": new_turn,
+        "Converse": SHORT_CALL,
         "GetConversation": stored_conversation,
         "ExplainTurn": stored_turn,
         **asr_contract.GOOD,

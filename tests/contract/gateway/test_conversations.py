@@ -16,6 +16,7 @@ from services.serving.errors import Unavailable
 from tests.contract.conformance import Check, GoodRequest, Peer, conformance
 from tests.contract.gateway.turns import (
     CONVERSATIONS,
+    SHORT_CALL,
     audio,
     conversation,
     events,
@@ -52,16 +53,8 @@ async def test_conforms(gateway: ServedGateway, method: MethodDescriptor, check:
         ),
     }
 
-    call = [
-        conversation_pb2.ConverseRequest(
-            config=conversation_pb2.ConverseConfig(
-                encoding=asr_pb2.AUDIO_ENCODING_MULAW, sample_rate_hertz=8000
-            )
-        ),
-        conversation_pb2.ConverseRequest(audio=b"\xff" * 160),
-    ]
     good: dict[str, GoodRequest] = {
-        "Converse": call,
+        "Converse": SHORT_CALL,
         "HandleTurn": new_turn,
         "GetConversation": stored_conversation,
         "ExplainTurn": completed_turn,

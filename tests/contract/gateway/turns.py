@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from frontdesk.asr.v1 import asr_pb2
 from frontdesk.gateway.v1 import conversation_pb2
 from frontdesk.tts.v1 import tts_pb2
 
@@ -15,6 +16,13 @@ CONVERSATIONS = conversation_pb2.DESCRIPTOR.services_by_name["ConversationServic
 HANDLE_TURN = CONVERSATIONS.methods_by_name["HandleTurn"]
 GET_CONVERSATION = CONVERSATIONS.methods_by_name["GetConversation"]
 Event = conversation_pb2.HandleTurnResponse
+SHORT_CALL = [
+    conversation_pb2.ConverseRequest(
+        config=conversation_pb2.ConverseConfig(encoding=asr_pb2.AUDIO_ENCODING_MULAW, sample_rate_hertz=8000)
+    ),
+    conversation_pb2.ConverseRequest(audio=b"\xff" * 160),
+]
+"""20 ms of silence, half-closed."""
 
 
 def request(**fields: Any) -> conversation_pb2.HandleTurnRequest:
