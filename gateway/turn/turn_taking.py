@@ -22,7 +22,7 @@ class TurnTaking:
     address or an e-mail address is spelled; in between by how sure the end is.
     """
 
-    complete_silence: timedelta = timedelta(seconds=0.3)
+    complete_silence: timedelta = timedelta(seconds=0.45)
     incomplete_silence: timedelta = timedelta(seconds=1.2)
     spelling_silence: timedelta = timedelta(seconds=1.8)
     interruption_speech: timedelta = timedelta(seconds=0.12)

@@ -93,7 +93,7 @@ async def test_a_call_is_heard_answered_and_stored(gateway: ServedGateway, peers
         "goodbye",
     ]
     assert {event.session_id for event in events} == {"s1"}
-    assert events[0].call_started.turn_taking.complete_silence == duration_pb2.Duration(nanos=300_000_000)
+    assert events[0].call_started.turn_taking.complete_silence == duration_pb2.Duration(nanos=450_000_000)
     [listened] = peers.listening
     assert listened.client_ends_utterances
     [spoken] = peers.synthesizing

@@ -14,6 +14,7 @@ from gateway.call.types import (
     SpeechStarted,
 )
 from gateway.turn.turn_end import EndOfTurnReason
+from gateway.turn.turn_taking import TurnTaking
 from gateway.turn.types import (
     AnswerAudio,
     AudioEncoding,
@@ -97,8 +98,9 @@ def test_the_turn_ends_after_the_silence_that_a_complete_sentence_takes() -> Non
     call = LiveDesk().hold(ASKED)
     [end] = call.of(EndOfTurn)
     assert end.reason is EndOfTurnReason.COMPLETE
-    assert end.silence.total_seconds() == pytest.approx(0.3, abs=0.02)
-    assert call.at(EndOfTurn) == pytest.approx([2.2 + 0.3], abs=0.05)
+    silence = TurnTaking().complete_silence.total_seconds()
+    assert end.silence.total_seconds() == pytest.approx(silence, abs=0.02)
+    assert call.at(EndOfTurn) == pytest.approx([2.2 + silence], abs=0.05)
 
 
 def test_audio_is_at_most_a_second_ahead_of_what_was_played() -> None:

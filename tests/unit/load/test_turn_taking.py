@@ -168,7 +168,7 @@ def test_a_replay_decides_in_the_pause_or_at_the_end() -> None:
     turn = spoken()
     assert by_silence(0.3)(turn) == pytest.approx(1.3, abs=0.01)
     assert by_silence(0.6)(turn) == pytest.approx(turn.end + 0.6, abs=0.01)
-    assert by_all(TurnTaking())(turn) == pytest.approx(turn.end + 0.3, abs=0.01)
+    assert by_all(TurnTaking(complete_silence=seconds(0.3)))(turn) == pytest.approx(turn.end + 0.3, abs=0.01)
     early, late = outcomes([turn, spoken(pause=0.2)], by_silence(0.3))
     assert early.cut_off
     assert late.delay == pytest.approx(0.3, abs=0.01)

@@ -19,6 +19,8 @@ from gateway.turn.types import Transcript
 
 STEP = 0.1
 
+SETTINGS = TurnTaking(complete_silence=timedelta(seconds=0.3))
+
 
 def seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
@@ -64,7 +66,7 @@ class Caller:
 
 
 def silence_after(text: str, *, probability: float | None = 0.9, asked: str = "", **pause: float) -> float:
-    caller = Caller(TurnEnd(TurnTaking()))
+    caller = Caller(TurnEnd(SETTINGS))
     if asked:
         caller.turn_end.on(AnswerAsked(asked), 0.0)
     caller.begins()
@@ -103,7 +105,7 @@ def test_who_spells_gets_the_longest() -> None:
 
 
 def test_what_was_asked_counts_for_one_turn() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     turn_end.on(AnswerAsked("What is your order number?"), 0.0)
     for said, silence in (("", 1.2), ("Two.", 1.8), ("Two.", 0.3)):
         caller = Caller(turn_end)
@@ -116,7 +118,7 @@ def test_what_was_asked_counts_for_one_turn() -> None:
 
 
 def test_the_words_of_the_last_pause_say_nothing_of_this_one() -> None:
-    caller = Caller(TurnEnd(TurnTaking()))
+    caller = Caller(TurnEnd(SETTINGS))
     caller.begins()
     caller.speaks(1.0)
     assert caller.pauses("Can I return shoes?", probability=0.9, longest=0.25) is None
@@ -128,7 +130,7 @@ def test_the_words_of_the_last_pause_say_nothing_of_this_one() -> None:
 
 
 def test_the_reason_says_whether_it_was_sure() -> None:
-    caller = Caller(TurnEnd(TurnTaking()))
+    caller = Caller(TurnEnd(SETTINGS))
     caller.begins()
     caller.speaks(1.0)
     decision = caller.pauses("Can I return shoes?", probability=0.9)
@@ -137,7 +139,7 @@ def test_the_reason_says_whether_it_was_sure() -> None:
 
 
 def test_audio_that_never_came_is_no_silence() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     turn_end.on(UtteranceStarted(seconds(0)), 0.0)
     turn_end.on(PartialHeard("Can I return shoes?", 4, 4, seconds(1), settled=True), 1.0)
     assert turn_end.on(VoiceEvidence(seconds(1.1), False, seconds(1), seconds(0.1), 0.9), 1.1) is None
@@ -148,7 +150,7 @@ def test_audio_that_never_came_is_no_silence() -> None:
 
 
 def test_an_utterance_is_ended_once() -> None:
-    caller = Caller(TurnEnd(TurnTaking()))
+    caller = Caller(TurnEnd(SETTINGS))
     caller.begins()
     caller.speaks(1.0)
     assert caller.pauses("Can I return shoes?", probability=0.9) is not None
@@ -157,13 +159,13 @@ def test_an_utterance_is_ended_once() -> None:
 
 
 def test_without_speech_there_is_nothing_to_end() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     assert turn_end.on(VoiceEvidence(seconds(9), False, seconds(0.05), seconds(8)), 9.0) is None
     assert turn_end.on(AudioEnded(), 9.0) is None
 
 
 def test_the_end_of_the_audio_ends_an_utterance() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     turn_end.on(UtteranceStarted(seconds(0)), 0.3)
     decision = turn_end.on(AudioEnded(), 1.0)
     assert decision is not None
@@ -171,7 +173,7 @@ def test_the_end_of_the_audio_ends_an_utterance() -> None:
 
 
 def test_typed_text_is_a_turn_unless_somebody_speaks() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     decision = turn_end.on(TextTyped(), 0.0)
     assert decision is not None
     assert decision.reason is EndOfTurnReason.TEXT
@@ -180,7 +182,7 @@ def test_typed_text_is_a_turn_unless_somebody_speaks() -> None:
 
 
 def test_keys_end_a_turn_by_hash_or_by_two_seconds() -> None:
-    turn_end = TurnEnd(TurnTaking())
+    turn_end = TurnEnd(SETTINGS)
     assert turn_end.on(KeysPressed("12"), 0.0) is None
     assert turn_end.on(KeysPressed("3"), 1.5) is None
     assert turn_end.next_check(1.5) == pytest.approx(2.0)
@@ -195,7 +197,7 @@ def test_keys_end_a_turn_by_hash_or_by_two_seconds() -> None:
 
 
 def test_who_speaks_after_pressing_keys_ends_the_turn_by_speech() -> None:
-    caller = Caller(TurnEnd(TurnTaking()))
+    caller = Caller(TurnEnd(SETTINGS))
     caller.turn_end.on(KeysPressed("12"), 0.0)
     caller.begins()
     caller.speaks(3.0)
