@@ -43,7 +43,7 @@ class GatewaySettings(ServingSettings):
     """Longest time that a turn's pictures are looked at; the turn goes on without the rest."""
     speech_stall_seconds: float = Field(default=10.0, gt=0)
     """The turn goes on without speech when no audio comes for so long."""
-    max_calls: int = Field(default=2, gt=0)
+    max_calls: int = Field(default=4, gt=0)
     """Live calls at the same time; the next is refused at once. As many as two cores hold well."""
     call_limit_seconds: float = Field(default=7200.0, gt=0)
     """Longest time that a call may take."""
