@@ -116,7 +116,11 @@ class ListeningRules:
     onset: float = 0.3
     """Of a run of speech, in which evidence comes with every frame: it may interrupt an answer."""
     sure_language: float = 0.7
-    """Probability at which a detected language holds for the rest of the utterance."""
+    """Probability at which a detected language holds for the rest of the utterance,"""
+    sure_language_after: float = 1.5
+    """if so much was heard: of the first syllables any language may be believed."""
+    first_partial_undetected: float = 1.0
+    """Of speech, until it is decoded for the first time where the language is not known."""
     long_segment: float = 20.0
     """Where more is decoded at once, it is cut in a pause behind words that are stable,"""
     longest_segment: float = 27.0

@@ -161,7 +161,7 @@ class LiveStream:
         if self._voice.now - utterance.segment_begin >= self._rules.longest_segment + 1.0:
             await self._catch_up(utterance)
         if self._voice.speaking:
-            if self._partial_due():
+            if self._partial_due(utterance):
                 self._start_decoding(utterance, None)
             return
         if self._voice.silence >= self._rules.pause:
@@ -169,14 +169,16 @@ class LiveStream:
         if self._wishes.end_silence is not None and self._silence(utterance) >= self._wishes.end_silence:
             await self._end()
 
-    def _partial_due(self) -> bool:
+    def _partial_due(self, utterance: Utterance) -> bool:
         run = self._run
+        rules = self._rules
+        least = rules.first_partial if utterance.language else rules.first_partial_undetected
         return (
             run is not None
             and self._decoding is None
             and self._parts.traffic.idle
             and asyncio.get_running_loop().time() >= self._next_partial
-            and self._voice.now - max(run.begin, self._decoded_until) >= self._rules.first_partial
+            and self._voice.now - max(run.begin, self._decoded_until) >= least
         )
 
     def _hear_pause(self, utterance: Utterance) -> None:

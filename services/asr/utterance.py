@@ -55,7 +55,8 @@ class Utterance:
             self._agreement.take((), until)
         else:
             self._found, self._model = heard.language, heard.model
-            if not self.language and heard.language_confidence >= self._rules.sure_language:
+            long_enough = until - self.start >= self._rules.sure_language_after
+            if not self.language and long_enough and heard.language_confidence >= self._rules.sure_language:
                 self.language = heard.language
             # Words in a language that may be the wrong one can change wholly.
             self._agreement.take(heard.words, until if self.language else 0.0)

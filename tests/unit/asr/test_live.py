@@ -191,6 +191,17 @@ def test_a_detected_language_holds_for_the_rest_of_the_utterance() -> None:
     assert only(FinalWords, events)[0].transcript == "w1 w2 w3 w4 w5 w6 w7 w8 w9 w10"
 
 
+def test_the_first_syllables_do_not_decide_the_language() -> None:
+    async def hear(inputs: Tensors) -> Tensors:
+        await asyncio.sleep(0.1)
+        return counted_words(inputs, "zh" if len(inputs["samples"]) < 1.5 * SAMPLE_RATE else "en", 0.95)
+
+    hearing = Hearing(FakeInference({"asr_multilingual": hear}))
+    samples = sound((0.5, 0), (0.6, 0.5), (0.2, 0), (1.5, 0.5), (1.0, 0))
+    events = run_virtually(hearing.run(spoken(samples), Wishes()))
+    assert only(FinalWords, events)[0].language == "en"
+
+
 def test_decodings_take_no_more_than_their_share() -> None:
     async def slow(inputs: Tensors) -> Tensors:
         await asyncio.sleep(0.5)
